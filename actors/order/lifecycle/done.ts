@@ -1,0 +1,44 @@
+/** Over. Only a failed sale that gave nothing for its money still takes a refund destination. */
+import { type Row, stays } from "../decision.ts";
+import { recordMessages, startRefund } from "../moves.ts";
+import { isRefundable } from "../terms.ts";
+import { alreadyPaid, claimDestination, looseBuy, noNumber, noRefundRuns, noticeHanded } from "./shared.ts";
+
+export const done: Row = {
+  ...alreadyPaid,
+  ...noNumber,
+  ...noRefundRuns,
+  ...looseBuy,
+  ...noticeHanded,
+  CancelAsked: {
+    does: "refunded: accepted, nothing to do; completed: CANCEL_SMS_RECEIVED; other types CANCEL_NOT_ALLOWED",
+    run: (step) => {
+      if (!isRefundable(step.order.terms.good)) return step.refuse("CANCEL_NOT_ALLOWED");
+      if (step.state("done").as === "completed") step.refuse("CANCEL_SMS_RECEIVED");
+    },
+  },
+  Looked: {
+    does: "completed: an answer that came late still brings its messages; else an SMS seen now is only reported to a person",
+    run: (step, command) => {
+      if (step.state("done").as !== "completed") return noNumber.Looked.run(step, command);
+      if (command.answer.kind === "seen") recordMessages(step, command.answer.messages);
+    },
+  },
+  CodeRead: {
+    does: "remembered, when read only now",
+    run: (step) => {
+      if (step.order.codeReadAt === null) step.emit({ type: "CodeRead", due: step.now });
+    },
+  },
+  DestinationGiven: {
+    does: "failed with sats owed: claimed and paid; else REFUND_NOT_PENDING",
+    run: (step, { destination }) => {
+      if (step.state("done").as !== "failed" || step.order.owedMsats < 1000) return step.refuse("REFUND_NOT_PENDING");
+      claimDestination(step, destination);
+      startRefund(step);
+    },
+  },
+  Due: stays("never happens: no deadline"),
+  EffectInterrupted: stays("a loose activation is looked for or given back again; nothing else is under way"),
+  ClaimRefused: stays("refused: the refund invoice belongs to another order"),
+};

@@ -1,0 +1,294 @@
+/**
+ * The engine remembers: every step of every order goes through one group commit. Transitions that are ready in the same turn
+ * of the event loop share one `synchronous=FULL` transaction; nobody hears of a step before its commit (invariant 22).
+ */
+import { Database, type Statement } from "bun:sqlite";
+import type { IncomingMessage } from "../order/commands.ts";
+import type { Claim } from "../order/decision.ts";
+import type { Effect } from "../order/effects.ts";
+import type { OrderEvent } from "../order/events.ts";
+import type { Posting } from "../order/ledger.ts";
+import { deadline, numberOf, type Order } from "../order/state.ts";
+import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
+import { Store } from "./store.ts";
+import type { World } from "./world.ts";
+
+/** One step of one order, and the rows that belong to it. */
+export interface Transition {
+  /** The committed state it was decided from; null for an order that opens. */
+  readonly before: Order | null;
+  readonly order: Order;
+  readonly events: readonly OrderEvent[];
+  readonly postings: readonly Posting[];
+  readonly effects: readonly Effect[];
+  readonly messages: readonly IncomingMessage[];
+  readonly claims: readonly (Claim & { readonly detail?: string })[];
+  /** Key of the effect whose result this step took. */
+  readonly finished?: string;
+  /** Where the settlement stream stands after this step. */
+  readonly cursor?: { readonly name: string; readonly value: string };
+  /** Bucket of the client that opened the order. */
+  readonly openedBy?: string;
+}
+
+export type CommitResult =
+  | { readonly kind: "committed" }
+  /** Another order owns the claim; nothing of this transition was written. */
+  | { readonly kind: "claim_lost"; readonly claim: Claim }
+  /** This transition alone could not be written, for a reason of its own. */
+  | { readonly kind: "refused"; readonly error: Error };
+
+/** The COMMIT failed (disk full, I/O error): nothing of the group happened. */
+export class JournalUnavailable extends Error {
+  constructor(options?: ErrorOptions) {
+    super("Journal unavailable: the commit failed", options);
+    this.name = "JournalUnavailable";
+  }
+}
+
+/** Rows that belong to no step of an order, but must be as durable: purchase intents, for one. */
+export type Note = (db: Database) => null;
+
+interface Waiting {
+  readonly work: Transition | Note;
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: JournalUnavailable) => void;
+}
+
+/** Bounds one transaction, so that one commit never blocks the event loop for long. */
+const MAX_GROUP = 512;
+
+export class Journal {
+  readonly db: Database;
+  readonly store: Store;
+  readonly #world: World;
+  /** Transitions decided and not yet committed. */
+  #queue: Waiting[] = [];
+  #scheduled = false;
+  #release: (() => void) | null = null;
+  #closed = false;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  /** Takes over an open database; `Journal.open` opens a file. */
+  constructor(db: Database, world: World) {
+    configure(db);
+    migrate(db);
+    this.db = db;
+    this.store = new Store(db);
+    this.#world = world;
+    this.#sql = prepare(db);
+  }
+
+  static open(path: string, world: World): Journal {
+    return new Journal(new Database(path, { create: true, strict: true }), world);
+  }
+
+  /** @throws JournalUnavailable (as a rejection) when the commit failed; then nothing of it happened. */
+  commit(transition: Transition): Promise<CommitResult> {
+    return this.#enqueue(transition);
+  }
+
+  /** Writes rows of another kind in the same group commit. @throws JournalUnavailable, or the write's own error */
+  async note(write: Note): Promise<void> {
+    const result = await this.#enqueue(write);
+    if (result.kind === "refused") throw result.error;
+  }
+
+  #enqueue(work: Transition | Note): Promise<CommitResult> {
+    if (this.#closed) return Promise.reject(new JournalUnavailable());
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ work, resolve, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      this.#release ??= this.#world.hold("journal");
+      this.#world.soon(() => this.#flush());
+    });
+  }
+
+  /** Whether a write can be made durable right now. */
+  writable(): boolean {
+    try {
+      this.store.setMeta("written_at", String(this.#world.now()));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Moves everything into the main file and empties the log, so that erased text is gone from disk.
+   * @returns false while a reader of another process still needs the log; it is not waited for, because that would stop the
+   * event loop.
+   */
+  truncateLog(): boolean {
+    this.db.run("PRAGMA busy_timeout = 0");
+    try {
+      const { busy } = this.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() as { busy: number };
+      return busy === 0;
+    } finally {
+      this.db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    }
+  }
+
+  /** Writes what waits, and takes nothing afterwards: statements of a closed database fail silently. */
+  close(): void {
+    this.#closed = true;
+    while (this.#queue.length > 0) this.#flush();
+    this.db.close();
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const group = this.#queue.splice(0, MAX_GROUP);
+    if (group.length > 0) this.#write(group);
+    if (this.#queue.length > 0) {
+      this.#scheduled = true;
+      this.#world.soon(() => this.#flush());
+    } else {
+      this.#release?.();
+      this.#release = null;
+    }
+  }
+
+  #write(group: readonly Waiting[]): void {
+    let results: CommitResult[];
+    try {
+      this.#sql.begin.run();
+      results = group.map(({ work }) => this.#writeOne(work));
+      this.#sql.commit.run();
+    } catch (cause) {
+      this.#rollBack();
+      for (const { reject } of group) reject(new JournalUnavailable({ cause }));
+      return;
+    }
+    group.forEach(({ resolve }, index) => {
+      resolve(results[index] as CommitResult);
+    });
+  }
+
+  /** A disk that failed the COMMIT may fail this as well; the next BEGIN then fails too, and nothing is acknowledged. */
+  #rollBack(): void {
+    try {
+      if (this.db.inTransaction) this.#sql.rollback.run();
+    } catch {}
+  }
+
+  /** Writes one transition inside the group's transaction; a defect of its own undoes it alone. */
+  #writeOne(work: Transition | Note): CommitResult {
+    const sql = this.#sql;
+    sql.savepoint.run();
+    try {
+      const lost = typeof work === "function" ? work(this.db) : this.#writeTransition(work);
+      if (lost) sql.undo.run();
+      sql.release.run();
+      return lost ? { kind: "claim_lost", claim: lost } : { kind: "committed" };
+    } catch (error) {
+      // Out of space or a failing disk is everybody's trouble; a broken rule or an unwritable value is this transition's own.
+      if (isEverybodys(error) || !this.db.inTransaction) throw error;
+      sql.undo.run();
+      sql.release.run();
+      return { kind: "refused", error: error as Error };
+    }
+  }
+
+  #writeTransition(transition: Transition): Claim | null {
+    const lost = this.#claim(transition);
+    if (lost) return lost;
+    this.#writeOrder(transition);
+    this.#writeRows(transition);
+    return null;
+  }
+
+  #claim({ claims, order }: Transition): Claim | null {
+    for (const claim of claims) {
+      const { changes } = this.#sql.claim.run(
+        claim.kind,
+        claim.value,
+        order.id,
+        claim.detail ?? null,
+        this.#world.now(),
+      );
+      if (changes === 0 && this.store.claimOwner(claim.kind, claim.value)?.orderId !== order.id) return claim;
+    }
+    return null;
+  }
+
+  #writeOrder({ before, order, openedBy }: Transition): void {
+    const facts = [
+      order.seq,
+      order.state.kind,
+      JSON.stringify(order),
+      deadline(order),
+      (numberOf(order) ?? order.loose?.found)?.activationId ?? null,
+      order.endedAt,
+      order.attention?.since ?? null,
+    ] as const;
+    if (before === null) {
+      const { paymentHash, createdAt, invoiceExpiresAt } = order.terms;
+      this.#sql.insert.run(order.id, paymentHash, createdAt, invoiceExpiresAt, openedBy ?? null, ...facts);
+    } else if (order !== before) {
+      const { changes } = this.#sql.update.run(...facts, order.id, before.seq);
+      if (changes !== 1) throw new OutOfStep(order.id);
+    }
+  }
+
+  #writeRows({ order, events, postings, effects, messages, finished, cursor }: Transition): void {
+    const sql = this.#sql;
+    const now = this.#world.now();
+    let seq = order.seq - events.length;
+    for (const event of events) sql.event.run(order.id, ++seq, event.at, order.v, event.type, JSON.stringify(event));
+    for (const { account, unit, amount } of postings) sql.posting.run(order.id, order.seq, now, account, unit, amount);
+    if (finished !== undefined) sql.finished.run(finished);
+    for (const effect of effects) sql.effect.run(effect.key, order.id, JSON.stringify(effect));
+    let n = order.messageIds.length - messages.length;
+    for (const { id, code, text, from, receivedAt } of messages) {
+      sql.message.run(order.id, id, ++n, code, text, from, receivedAt, now);
+    }
+    if (cursor) sql.cursor.run(cursor.name, cursor.value);
+  }
+}
+
+/** The row moved under an actor: two hosts for one order, which must never be. */
+export class OutOfStep extends Error {
+  constructor(id: string) {
+    super(`Order ${id} is not where its actor believes`);
+    this.name = "OutOfStep";
+  }
+}
+
+/** SQLite's errors about the database as a whole, as opposed to those about one statement's values. */
+const isEverybodys = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^SQLITE_(?!CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(String(error.code));
+
+// biome-ignore lint/suspicious/noExplicitAny: bound values differ per statement; STRICT tables check them.
+type Write = Statement<unknown, any[]>;
+
+function prepare(db: Database) {
+  const write = (sql: string): Write => db.prepare(sql);
+  return {
+    begin: write("BEGIN IMMEDIATE"),
+    commit: write("COMMIT"),
+    rollback: write("ROLLBACK"),
+    savepoint: write("SAVEPOINT step"),
+    undo: write("ROLLBACK TO step"),
+    release: write("RELEASE step"),
+    insert: write(
+      `INSERT INTO orders (id, payment_hash, created_at, invoice_expires_at, opened_by, seq, kind, state, due, activation_id, ended_at, attention_since)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    update: write(
+      // The last number stays known after it was given back: only so is it never taken for another order's.
+      `UPDATE orders SET seq = ?, kind = ?, state = ?, due = ?, activation_id = coalesce(?, activation_id), ended_at = ?,
+       attention_since = ? WHERE id = ? AND seq = ?`,
+    ),
+    event: write("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"),
+    posting: write("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?)"),
+    finished: write("DELETE FROM effects WHERE key = ?"),
+    effect: write("INSERT INTO effects VALUES (?, ?, ?)"),
+    message: write("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    claim: write(
+      "INSERT INTO claims (kind, value, order_id, detail, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    cursor: write("INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * The tables, and the steps that brought them here. A migration is never edited once released; a new one is added.
+ * STRICT tables, so that SQLite refuses a value of the wrong type instead of storing it.
+ */
+import type { Database } from "bun:sqlite";
+
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- One row per order. "state" is the whole order as JSON and the truth for running; the other columns repeat parts of it
+  -- for the queries that need an index.
+  CREATE TABLE orders (
+    id TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    payment_hash TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    invoice_expires_at INTEGER NOT NULL,
+    due INTEGER,
+    activation_id TEXT,
+    ended_at INTEGER,
+    attention_since INTEGER,
+    -- Bucket of the client that opened it, keyed and hashed; bounds unpaid orders per address. Scrubbed with the order.
+    opened_by TEXT
+  ) STRICT;
+  CREATE INDEX orders_due ON orders (due) WHERE due IS NOT NULL;
+  CREATE INDEX orders_unpaid ON orders (invoice_expires_at) WHERE kind = 'unpaid';
+  CREATE INDEX orders_lapsed ON orders (ended_at) WHERE kind = 'lapsed';
+  CREATE INDEX orders_opened_by ON orders (opened_by) WHERE kind = 'unpaid';
+  CREATE INDEX orders_activation ON orders (activation_id) WHERE activation_id IS NOT NULL;
+  CREATE INDEX orders_attention ON orders (attention_since) WHERE attention_since IS NOT NULL;
+  CREATE INDEX orders_to_scrub ON orders (ended_at) WHERE kind = 'done' AND opened_by IS NOT NULL;
+
+  -- The audit: the fold of an order's events is its state.
+  CREATE TABLE events (
+    order_id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, v INTEGER NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (order_id, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Effects that were committed and have not come back.
+  CREATE TABLE effects (key TEXT PRIMARY KEY, order_id TEXT NOT NULL, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX effects_order ON effects (order_id);
+
+  -- A buy that is about to be sent, with the activations of its lane that were there before.
+  CREATE TABLE intents (key TEXT PRIMARY KEY, sent_at INTEGER NOT NULL, known TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE postings (
+    order_id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, account TEXT NOT NULL, unit TEXT NOT NULL, amount INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX postings_order ON postings (order_id);
+
+  -- Facts that at most one order may own.
+  CREATE TABLE claims (
+    kind TEXT NOT NULL, value TEXT NOT NULL, order_id TEXT NOT NULL, detail TEXT, at INTEGER NOT NULL,
+    PRIMARY KEY (kind, value)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claims_at ON claims (kind, at);
+
+  -- SMS text lives here and nowhere else.
+  CREATE TABLE messages (
+    order_id TEXT NOT NULL, id TEXT NOT NULL, n INTEGER NOT NULL, code TEXT, text TEXT, sender TEXT, received_at INTEGER, stored_at INTEGER NOT NULL,
+    PRIMARY KEY (order_id, id)
+  ) STRICT;
+  CREATE INDEX messages_stored ON messages (stored_at);
+
+  -- Lapsed orders that are gone, kept so that late money still finds its order.
+  CREATE TABLE tombstones (payment_hash TEXT PRIMARY KEY, order_id TEXT NOT NULL, state TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX tombstones_until ON tombstones (until);
+
+  -- News from the provider about activations that no order of ours holds yet.
+  CREATE TABLE hints (activation_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- The last believed BTC/USD rate, so that a restart can sell at once.
+  CREATE TABLE rate (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL) STRICT;
+
+  CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE quarantine (order_id TEXT PRIMARY KEY, since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/**
+ * Brings a database to the present schema, each step in its own transaction.
+ * @throws Error when the database was written by a newer version of the program.
+ */
+export function migrate(db: Database): void {
+  const found = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
+  if (found > SCHEMA_VERSION) throw new Error(`Database has schema ${found}, this program knows ${SCHEMA_VERSION}`);
+  for (let version = found; version < SCHEMA_VERSION; version++) {
+    db.transaction(() => {
+      db.run(MIGRATIONS[version] as string);
+      db.run(`PRAGMA user_version = ${version + 1}`);
+    }).immediate();
+  }
+}
+
+/** Backups and the doctor read in processes of their own; a write may have to wait for them for a moment. */
+export const BUSY_TIMEOUT_MS = 5_000;
+
+/** Settings that bun:sqlite does not default to. FULL: an acknowledged step survives a power cut. */
+export function configure(db: Database): void {
+  for (const pragma of [
+    `busy_timeout = ${BUSY_TIMEOUT_MS}`,
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "secure_delete = ON",
+    "temp_store = MEMORY",
+    "cache_size = -65536",
+  ]) {
+    db.run(`PRAGMA ${pragma}`);
+  }
+}

@@ -1,0 +1,196 @@
+/** Reading the journal: orders, effects, messages, claims. Writing is `journal.ts`, except for small bookkeeping rows. */
+import type { Database, Statement } from "bun:sqlite";
+import type { Effect } from "../order/effects.ts";
+import type { OrderEvent } from "../order/events.ts";
+import type { Kind, Order } from "../order/state.ts";
+import type { OrderId } from "../order/terms.ts";
+import type { Millis } from "./world.ts";
+
+export interface StoredMessage {
+  readonly id: string;
+  readonly code: string | null;
+  readonly text: string | null;
+  readonly sender: string | null;
+  readonly receivedAt: Millis | null;
+  readonly storedAt: Millis;
+}
+
+export interface LedgerSum {
+  readonly account: string;
+  readonly unit: string;
+  readonly amount: number;
+}
+
+type State = { state: string };
+
+/** Brings an order written by an older version to the present shape. There is one version so far. */
+export function upcast(state: string): Order {
+  const order = JSON.parse(state) as Order;
+  if (order.v !== 1) throw new Error(`Order of unknown version ${String(order.v)}`);
+  return order;
+}
+
+const orNull = (row: State | null): Order | null => (row ? upcast(row.state) : null);
+
+export class Store {
+  readonly db: Database;
+  readonly #byId: Statement<State, [string]>;
+  readonly #byHash: Statement<State, [string]>;
+  readonly #byActivation: Statement<State, [string]>;
+  readonly #due: Statement<{ id: OrderId }, [number, number]>;
+  readonly #nextDue: Statement<{ due: number }, []>;
+  readonly #messages: Statement<StoredMessage, [string]>;
+  readonly #claim: Statement<{ order_id: OrderId; detail: string | null; at: number }, [string, string]>;
+
+  constructor(db: Database) {
+    this.db = db;
+    this.#byId = db.prepare("SELECT state FROM orders WHERE id = ?");
+    this.#byHash = db.prepare("SELECT state FROM orders WHERE payment_hash = ?");
+    this.#byActivation = db.prepare(
+      "SELECT state FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1",
+    );
+    this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
+    this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");
+    this.#messages = db.prepare(
+      "SELECT id, code, text, sender, received_at AS receivedAt, stored_at AS storedAt FROM messages WHERE order_id = ? ORDER BY n",
+    );
+    this.#claim = db.prepare("SELECT order_id, detail, at FROM claims WHERE kind = ? AND value = ?");
+  }
+
+  order(id: string): Order | null {
+    return orNull(this.#byId.get(id));
+  }
+
+  orderByPaymentHash(hash: string): Order | null {
+    return orNull(this.#byHash.get(hash));
+  }
+
+  orderByActivation(activationId: string): Order | null {
+    return orNull(this.#byActivation.get(activationId));
+  }
+
+  /** Ids of orders whose deadline passed, earliest first. */
+  due(now: Millis, limit: number): OrderId[] {
+    return this.#due.all(now, limit).map((row) => row.id);
+  }
+
+  nextDue(): Millis | null {
+    return this.#nextDue.get()?.due ?? null;
+  }
+
+  /** Messages of an order, in the order in which they were stored. */
+  messages(id: string): StoredMessage[] {
+    return this.#messages.all(id);
+  }
+
+  claimOwner(kind: string, value: string): { orderId: OrderId; detail: string | null; at: Millis } | null {
+    const row = this.#claim.get(kind, value);
+    return row && { orderId: row.order_id, detail: row.detail, at: row.at };
+  }
+
+  /** Effects that were committed and did not come back, with their orders. */
+  unfinishedEffects(): { orderId: OrderId; effect: Effect }[] {
+    const rows = this.db.query<{ order_id: OrderId; body: string }, []>("SELECT order_id, body FROM effects").all();
+    return rows.map((row) => ({ orderId: row.order_id, effect: JSON.parse(row.body) as Effect }));
+  }
+
+  /** Rows that cannot be read are left out: they are set aside when their turn comes, and must not keep the rest from starting. */
+  ordersOfKind(kinds: readonly Kind[], limit: number): Order[] {
+    const marks = kinds.map(() => "?").join(", ");
+    const rows = this.db
+      .query<State, (string | number)[]>(`SELECT state FROM orders WHERE kind IN (${marks}) LIMIT ?`)
+      .all(...kinds, limit);
+    return rows.flatMap((row) => {
+      try {
+        return [upcast(row.state)];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  countByKind(): Record<string, number> {
+    const rows = this.db
+      .query<{ kind: string; n: number }, []>("SELECT kind, count(*) AS n FROM orders GROUP BY kind")
+      .all();
+    return Object.fromEntries(rows.map((row) => [row.kind, row.n]));
+  }
+
+  /** Open invoices whose expiry passed before `time`, oldest first, without the first `skip`. */
+  expiredUnpaid(time: Millis, limit: number, skip = 0): Order[] {
+    return this.db
+      .query<State, [number, number, number]>(
+        `SELECT state FROM orders WHERE kind = 'unpaid' AND invoice_expires_at < ?
+         AND NOT EXISTS (SELECT 1 FROM quarantine WHERE order_id = id) ORDER BY invoice_expires_at LIMIT ? OFFSET ?`,
+      )
+      .all(time, limit, skip)
+      .map((row) => upcast(row.state));
+  }
+
+  /** When the next open invoice that the sweep can close expires. */
+  nextUnpaidExpiry(): Millis | null {
+    const row = this.db
+      .query<{ at: number }, []>(
+        `SELECT invoice_expires_at AS at FROM orders WHERE kind = 'unpaid'
+         AND NOT EXISTS (SELECT 1 FROM quarantine WHERE order_id = id) ORDER BY invoice_expires_at LIMIT 1`,
+      )
+      .get();
+    return row?.at ?? null;
+  }
+
+  /** Open invoices of one client. */
+  countUnpaid(openedBy: string): number {
+    const row = this.db
+      .query<{ n: number }, [string]>("SELECT count(*) AS n FROM orders WHERE kind = 'unpaid' AND opened_by = ?")
+      .get(openedBy);
+    return row?.n ?? 0;
+  }
+
+  events(id: string): OrderEvent[] {
+    const rows = this.db
+      .query<{ body: string }, [string]>("SELECT body FROM events WHERE order_id = ? ORDER BY seq")
+      .all(id);
+    return rows.map((row) => JSON.parse(row.body) as OrderEvent);
+  }
+
+  waitingForAPerson(limit: number): Order[] {
+    return this.db
+      .query<State, [number]>(
+        "SELECT state FROM orders WHERE attention_since IS NOT NULL ORDER BY attention_since LIMIT ?",
+      )
+      .all(limit)
+      .map((row) => upcast(row.state));
+  }
+
+  quarantined(): { orderId: string; since: Millis; reason: string }[] {
+    return this.db
+      .query<{ orderId: string; since: number; reason: string }, []>(
+        "SELECT order_id AS orderId, since, reason FROM quarantine ORDER BY since",
+      )
+      .all();
+  }
+
+  isQuarantined(id: string): boolean {
+    return this.db.query("SELECT 1 FROM quarantine WHERE order_id = ?").get(id) !== null;
+  }
+
+  ledger(): LedgerSum[] {
+    return this.db
+      .query<LedgerSum, []>("SELECT account, unit, sum(amount) AS amount FROM postings GROUP BY account, unit")
+      .all();
+  }
+
+  cursor(name: string): string | null {
+    return (
+      this.db.query<{ value: string }, [string]>("SELECT value FROM cursors WHERE name = ?").get(name)?.value ?? null
+    );
+  }
+
+  meta(key: string): string | null {
+    return this.db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(key)?.value ?? null;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [key, value]);
+  }
+}

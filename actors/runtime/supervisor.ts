@@ -1,0 +1,219 @@
+/**
+ * Wakes orders, keeps a bounded number of them in memory, and looks after those that break. Residency is a cache: an actor may
+ * leave memory whenever nothing is queued or uncommitted, because everything it knows is in the journal.
+ */
+import { SQLiteError } from "bun:sqlite";
+import type { Command } from "../order/commands.ts";
+import type { OrderEvent } from "../order/events.ts";
+import { deadline, type Order } from "../order/state.ts";
+import type { OrderId } from "../order/terms.ts";
+import { Actor, type Envelope, Quarantined, type Surroundings, type Told } from "./actor.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type EffectHandlers, EffectRunner } from "./effects.ts";
+import { type CommitResult, type Journal, JournalUnavailable, type Transition } from "./journal.ts";
+import { sleep, type World } from "./world.ts";
+
+/** No order of that id. */
+export class UnknownOrder extends Error {
+  constructor() {
+    super("No such order");
+    this.name = "UnknownOrder";
+  }
+}
+
+/**
+ * Told of what happens in the engine; logs and metrics are made from it. Values carry no secrets but the order itself does.
+ * An observer that throws is reported as `effectFailed` and changes nothing.
+ */
+export interface Observer {
+  committed?(order: Order, events: readonly OrderEvent[]): void;
+  crashed?(id: OrderId, error: Error, quarantined: boolean): void;
+  /** An effect's handler broke, or its result was not taken. */
+  effectFailed?(kind: string, error: unknown): void;
+}
+
+export interface SupervisorOptions {
+  readonly world: World;
+  readonly journal: Journal;
+  readonly handlers: EffectHandlers;
+  readonly observer?: Observer;
+  /** Actors kept in memory at most; those that are busy do not count against it. */
+  readonly maxResidents: number;
+}
+
+const DRAIN_STEP_MS = 20;
+/** An order that crashes this often without a success in between is quarantined. */
+const MAX_CRASHES = 4;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  /** Least recently used first. */
+  readonly #residents = new Map<OrderId, Actor>();
+  readonly #crashes = new Map<OrderId, number>();
+  readonly #around: Surroundings;
+  readonly #runner: EffectRunner;
+  readonly #deadlines: Deadlines;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const { world, journal, handlers } = options;
+    this.#runner = new EffectRunner({
+      world,
+      handlers,
+      deliver: (id, command, key) => this.tell(id, command, { finished: key }),
+      hopeless: (error) => error instanceof Quarantined || error instanceof UnknownOrder,
+      failed: (kind, error) => this.#observe((observer) => observer.effectFailed?.(kind, error)),
+    });
+    this.#deadlines = new Deadlines({ world, store: journal.store, fire: (id) => this.tell(id, { type: "Due" }) });
+    this.#around = {
+      world,
+      journal,
+      perform: (order, effects) => this.#runner.perform(order, effects),
+      committed: (order, events) => this.#committed(order, events),
+      crashed: (id, error) => this.#crashed(id, error),
+    };
+  }
+
+  get residents(): number {
+    return this.#residents.size;
+  }
+
+  get runningEffects(): number {
+    return this.#runner.running;
+  }
+
+  /** Asks again about every effect that the last process left unfinished, then starts the deadlines. */
+  async start(): Promise<void> {
+    const unfinished = this.#options.journal.store.unfinishedEffects();
+    await Promise.all(unfinished.map(({ orderId, effect }) => this.#runner.interrupted(orderId, effect)));
+    this.#deadlines.start();
+  }
+
+  /**
+   * Fires no more deadlines and waits up to `limitMs` for the effects under way to come back, so that a planned stop leaves no unknown
+   * behind. What is not back by then is found interrupted at the next start. The journal is closed by its owner.
+   */
+  async drain(limitMs: number): Promise<void> {
+    const { world } = this.#options;
+    this.#deadlines.stop();
+    const until = world.now() + limitMs;
+    while (this.#runner.running > 0 && world.now() < until) await sleep(world, DRAIN_STEP_MS);
+    this.#runner.stop();
+  }
+
+  /**
+   * Tells an order something and resolves when that is durable.
+   * @throws UnknownOrder, Quarantined, MailboxFull, JournalUnavailable (as rejections); then nothing happened.
+   */
+  tell(id: OrderId, command: Command, envelope?: Envelope): Promise<Told> {
+    const actor = this.#host(id);
+    if (actor instanceof Error) return Promise.reject(actor);
+    return actor.tell(command, envelope);
+  }
+
+  /** The committed state of an order, or null when there is none. */
+  read(id: OrderId): Order | null {
+    return this.#residents.get(id)?.order ?? this.#options.journal.store.order(id);
+  }
+
+  /** Writes the first step of an order's life. @throws JournalUnavailable */
+  async open(transition: Transition): Promise<CommitResult> {
+    const result = await this.#options.journal.commit(transition);
+    if (result.kind === "committed") this.#committed(transition.order, transition.events);
+    return result;
+  }
+
+  /**
+   * Forgets the actor of an order whose row maintenance is about to change. Only sure within the transaction that changes it.
+   * @returns false when the order has something queued or uncommitted: then its row must be left alone.
+   */
+  evict(id: OrderId): boolean {
+    const actor = this.#residents.get(id);
+    if (actor && !actor.idle) return false;
+    this.#residents.delete(id);
+    return true;
+  }
+
+  #host(id: OrderId): Actor | Error {
+    const resident = this.#residents.get(id);
+    if (resident) {
+      this.#residents.delete(id);
+      this.#residents.set(id, resident);
+      return resident;
+    }
+    const order = this.#load(id);
+    if (order instanceof Error) return order;
+    this.#makeRoom();
+    const actor = new Actor(order, this.#around);
+    this.#residents.set(id, actor);
+    return actor;
+  }
+
+  #load(id: OrderId): Order | Error {
+    const { store } = this.#options.journal;
+    try {
+      if (store.isQuarantined(id)) return new Quarantined();
+      return store.order(id) ?? new UnknownOrder();
+    } catch (error) {
+      // The database failing is nobody's fault; a row that makes no sense counts like a crash of its order.
+      return isSqlite(error) ? new JournalUnavailable({ cause: error }) : this.#crashed(id, asError(error));
+    }
+  }
+
+  /** Before a new one comes in: an actor that was just made is idle too, and must not be forgotten while somebody holds it. */
+  #makeRoom(): void {
+    const { maxResidents } = this.#options;
+    for (const [id, actor] of this.#residents) {
+      if (this.#residents.size < maxResidents) return;
+      if (actor.idle) this.#residents.delete(id);
+    }
+  }
+
+  #committed(order: Order, events: readonly OrderEvent[]): void {
+    this.#crashes.delete(order.id);
+    this.#deadlines.moved(deadline(order));
+    this.#observe((observer) => observer.committed?.(order, events));
+  }
+
+  #crashed(id: OrderId, error: Error): Order | Error {
+    const crashes = (this.#crashes.get(id) ?? 0) + 1;
+    this.#crashes.set(id, crashes);
+    let after: Order | Error;
+    try {
+      if (crashes >= MAX_CRASHES) this.#quarantine(id, error);
+      after =
+        crashes >= MAX_CRASHES ? new Quarantined() : (this.#options.journal.store.order(id) ?? new UnknownOrder());
+    } catch (trouble) {
+      // Neither readable nor to be set aside now: whoever comes next begins with a fresh look.
+      after = asError(trouble);
+    }
+    if (after instanceof Error) this.#residents.delete(id);
+    this.#observe((observer) => observer.crashed?.(id, error, after instanceof Quarantined));
+    return after;
+  }
+
+  /** What an observer does wrong is no fault of the order that it was told of. */
+  #observe(tell: (observer: Observer) => void): void {
+    const { observer } = this.#options;
+    if (!observer) return;
+    try {
+      tell(observer);
+    } catch (error) {
+      observer.effectFailed?.("observer", error);
+    }
+  }
+
+  /** Only the name of the error is kept: its message may quote what an order holds. */
+  #quarantine(id: OrderId, error: Error): void {
+    const { journal, world } = this.#options;
+    journal.db.run("INSERT INTO quarantine VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [id, world.now(), error.name]);
+    journal.db.run("UPDATE orders SET due = NULL, attention_since = coalesce(attention_since, ?) WHERE id = ?", [
+      world.now(),
+      id,
+    ]);
+  }
+}
+
+const isSqlite = (error: unknown): boolean => error instanceof SQLiteError;
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

@@ -1,0 +1,96 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { configure, migrate, SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
+
+const version = (db: Database) => (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
+
+function fresh(): Database {
+  const db = new Database(":memory:", { strict: true });
+  migrate(db);
+  return db;
+}
+
+describe("migrate", () => {
+  test("brings an empty database to the present version, and does nothing the second time", () => {
+    const db = fresh();
+    expect(version(db)).toBe(SCHEMA_VERSION);
+    db.run("INSERT INTO meta VALUES ('kept', 'yes')");
+    migrate(db);
+    expect(version(db)).toBe(SCHEMA_VERSION);
+    expect(db.query("SELECT value FROM meta").get()).toEqual({ value: "yes" });
+  });
+
+  test("refuses a database of a newer program and leaves it as it is", () => {
+    const db = fresh();
+    db.run(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
+    expect(() => migrate(db)).toThrow(
+      `Database has schema ${SCHEMA_VERSION + 1}, this program knows ${SCHEMA_VERSION}`,
+    );
+    expect(version(db)).toBe(SCHEMA_VERSION + 1);
+  });
+
+  test("makes only STRICT tables", () => {
+    const tables = fresh()
+      .query<{ name: string; strict: number }, []>(
+        "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+      )
+      .all();
+    expect(tables.length).toBeGreaterThan(10);
+    expect(tables.filter(({ strict }) => strict !== 1)).toEqual([]);
+  });
+
+  test("a value of the wrong type is refused instead of stored", () => {
+    const db = fresh();
+    expect(() => db.run("INSERT INTO hints VALUES ('1', 'yesterday')")).toThrow("cannot store TEXT value in INTEGER");
+    expect(() => db.run("INSERT INTO postings VALUES ('o', 1, 1, 'kept', 'msat', 1.5)")).toThrow("cannot store REAL");
+  });
+
+  test("a payment hash belongs to one order", () => {
+    const db = fresh();
+    const insert = (id: string) =>
+      db.run(
+        "INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at) VALUES (?, 1, 'unpaid', '{}', 'h', 0, 0)",
+        [id],
+      );
+    insert("a");
+    expect(() => insert("b")).toThrow("UNIQUE");
+  });
+});
+
+test("the queries that run all the time use an index", () => {
+  const db = fresh();
+  const plan = (sql: string) =>
+    db
+      .query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => detail)
+      .join("; ");
+  expect(plan("SELECT id FROM orders WHERE due <= 5 ORDER BY due LIMIT 5")).toContain("orders_due");
+  expect(plan("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1")).toContain("orders_due");
+  expect(plan("SELECT state FROM orders WHERE activation_id = '5'")).toContain("orders_activation");
+  expect(
+    plan("SELECT state FROM orders WHERE kind = 'done' AND opened_by IS NOT NULL AND ended_at < 5 LIMIT 5"),
+  ).toContain("orders_to_scrub");
+  expect(plan("SELECT state FROM orders WHERE kind = 'lapsed' AND ended_at < 5 LIMIT 5")).toContain("orders_lapsed");
+});
+
+test("configure sets what bun:sqlite does not default to", () => {
+  const dir = mkdtempSync(join(tmpdir(), "l402-schema-"));
+  const db = new Database(join(dir, "x.sqlite"), { create: true, strict: true });
+  try {
+    configure(db);
+    const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() as object)[0];
+    expect(pragma("journal_mode")).toBe("wal");
+    expect(pragma("synchronous")).toBe(2);
+    expect(pragma("busy_timeout")).toBe(5_000);
+    expect(pragma("foreign_keys")).toBe(1);
+    expect(pragma("secure_delete")).toBe(1);
+    expect(pragma("temp_store")).toBe(2);
+  } finally {
+    db.close();
+    rmSync(dir, { recursive: true });
+  }
+});
