@@ -1,0 +1,29 @@
+/**
+ * Base64 as L402 clients send it: standard or url-safe alphabet, padded or not (go-macaroon, `Base64Decode`), and
+ * strict in everything else, so that one token has no second spelling by stray bits or characters.
+ */
+
+/** One alphabet at a time; a text that mixes them is nobody's encoding. */
+const SHAPE = /^(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}$/;
+
+/** @returns null when the text is not base64: foreign characters, wrong padding, bits that belong to no byte. */
+export function decodeBase64(text: string): Uint8Array | null {
+  if (!SHAPE.test(text)) return null;
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  if (padding > 0 && text.length % 4 !== 0) return null;
+  const digits = text.slice(0, text.length - padding);
+  // Buffer reads both alphabets but forgives loose bits and odd digits; writing the bytes again shows them.
+  const bytes = Buffer.from(digits, "base64");
+  const again = bytes.toString("base64url");
+  return again === digits.replaceAll("+", "-").replaceAll("/", "_") ? new Uint8Array(bytes) : null;
+}
+
+/** Standard alphabet with padding, the form of the L402 protocol specification. */
+export function encodeBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
+}
+
+/** Whole bytes in hex of any case, or null. */
+export function decodeHex(text: string): Uint8Array | null {
+  return text.length % 2 === 0 && /^[0-9a-f]*$/i.test(text) ? new Uint8Array(Buffer.from(text, "hex")) : null;
+}

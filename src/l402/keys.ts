@@ -1,0 +1,90 @@
+/**
+ * Root keys of macaroons. Every token has its own root key, derived from a master key and the token's identifier
+ * (HKDF-SHA256, RFC 5869), so an unpaid order costs no stored secret. The first byte of the token id names the master
+ * key: keys rotate by putting a new one first, and a leaked one is revoked by taking it out.
+ */
+import { hkdf } from "@noble/hashes/hkdf.js";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { World } from "../../actors/runtime/world.ts";
+import { decodeIdentifier, TOKEN_ID_BYTES } from "./identifier.ts";
+
+export interface RootKey {
+  /** Key id, 0 to 255. */
+  readonly kid: number;
+  /** 32 secret bytes. */
+  readonly key: Uint8Array;
+}
+
+const KEY_BYTES = 32;
+const MAX_KEYS = 16;
+
+export class RootKeys {
+  /** By kid. Private, so that no log line or inspection shows a key. */
+  readonly #keys = new Map<number, Uint8Array>();
+  readonly #mintingKid: number;
+
+  /**
+   * The first key mints, all verify.
+   * @throws RangeError unless there are 1 to 16 keys of 32 bytes with different key ids of one byte.
+   */
+  constructor(keys: readonly RootKey[]) {
+    const [first] = keys;
+    if (!first || keys.length > MAX_KEYS) throw new RangeError(`Between 1 and ${MAX_KEYS} root keys are needed`);
+    for (const { kid, key } of keys) {
+      if (!Number.isInteger(kid) || kid < 0 || kid > 255) throw new RangeError(`Key id must be 0 to 255: ${kid}`);
+      if (key.length !== KEY_BYTES) throw new RangeError(`Root key ${kid} must be ${KEY_BYTES} bytes`);
+      if (this.#keys.has(kid)) throw new RangeError(`Key id ${kid} is used twice`);
+      this.#keys.set(kid, Uint8Array.from(key));
+    }
+    this.#mintingKid = first.kid;
+  }
+
+  /** A fresh token id: the key id of the minting key, then 31 random bytes. */
+  newTokenId(world: World): Uint8Array {
+    return concatBytes(Uint8Array.of(this.#mintingKid), world.random(TOKEN_ID_BYTES - 1));
+  }
+
+  /**
+   * A name for something that must not be stored as it is (a client's address): keyed, so that it cannot be found by trying
+   * all addresses. It changes with the minting key.
+   */
+  pseudonym(text: string): string {
+    const key = this.#keys.get(this.#mintingKid) as Uint8Array;
+    return bytesToHex(hmac(sha256, key, utf8ToBytes(`pseudonym:${text}`))).slice(0, 32);
+  }
+
+  /** The root key of one token, or null when its key id is unknown (revoked) or the identifier is not ours. */
+  rootKeyOf(identifier: Uint8Array): Uint8Array | null {
+    const kid = decodeIdentifier(identifier)?.tokenId[0];
+    const master = kid === undefined ? undefined : this.#keys.get(kid);
+    return master ? hkdf(sha256, master, undefined, identifier, KEY_BYTES) : null;
+  }
+}
+
+export type ParsedRootKeys =
+  | { readonly ok: true; readonly keys: RootKeys }
+  /** `problem` names the entry, never its content. */
+  | { readonly ok: false; readonly problem: string };
+
+/** Reads `kid:hex,kid:hex` (minting key first), or 64 hex digits alone as key 0. White space around entries is ignored. */
+export function parseRootKeys(text: string): ParsedRootKeys {
+  const keys: RootKey[] = [];
+  for (const [index, entry] of text.split(",").entries()) {
+    const match = /^(?:(\d{1,3}):)?([0-9a-fA-F]{64})$/.exec(entry.trim());
+    if (!match?.[2]) return { ok: false, problem: `Root key ${index + 1} is not "kid:<64 hex digits>"` };
+    keys.push({ kid: Number(match[1] ?? 0), key: hexToBytes(match[2]) });
+  }
+  try {
+    return { ok: true, keys: new RootKeys(keys) };
+  } catch (error) {
+    if (error instanceof RangeError) return { ok: false, problem: error.message };
+    throw error;
+  }
+}
+
+/** Text of a new random key as `parseRootKeys` reads it, to be kept in a file that is in no backup of the database. */
+export function newRootKeyText(world: World, kid = 0): string {
+  return `${kid}:${bytesToHex(world.random(KEY_BYTES))}`;
+}
