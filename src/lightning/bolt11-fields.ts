@@ -1,0 +1,218 @@
+/**
+ * A BOLT11 invoice at the level of its 5-bit words: the checksum, and a walk over the tagged fields that refuses
+ * whatever a payer could understand differently from its node. The `bolt11` package reads past the end of a field,
+ * takes the last of several payment hashes and does not look at lengths, so none of this is left to it.
+ */
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+
+/** The bech32 alphabet; the index of a character is its 5-bit value (BIP 173). */
+const ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+
+/** Coefficients of the checksum's generator polynomial (BIP 173). */
+const GENERATOR: readonly number[] = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
+
+/** Types of tagged fields (BOLT 11, "Tagged Fields"). */
+const TYPE = { p: 1, r: 3, features: 5, x: 6, f: 9, d: 13, s: 16, n: 19, h: 23, c: 24, m: 27 } as const;
+/** Fields that may appear at most once: with two of them, each reader picks its own. */
+const SINGLE: readonly number[] = [TYPE.p, TYPE.s, TYPE.d, TYPE.h, TYPE.n, TYPE.x, TYPE.c, TYPE.features, TYPE.m];
+/** More fields than any wallet writes; bounds the work below. */
+const MAX_FIELDS = 64;
+const HASH_WORDS = 52;
+const KEY_WORDS = 53;
+/** 35 bits, as many as the timestamp has. */
+const MAX_INTEGER_WORDS = 7;
+/** lnd casts the delta to 16 bits (lnrpc/routerrpc: extractIntentFromSendRequest), so a larger one means another value there. */
+const MAX_CLTV = 0xffff;
+/** Bytes of one hop of an `r` field: key, channel, base fee, proportional fee, delta. */
+const HOP_BYTES = 51;
+
+export interface RouteHop {
+  readonly pubkey: string;
+  readonly cltvDelta: number;
+}
+
+export interface Fields {
+  readonly paymentHash: string;
+  readonly paymentSecret: string;
+  /** The `d` field, or null where `h` commits to a description elsewhere. Free text of a stranger: never log it. */
+  readonly description: string | null;
+  readonly descriptionHash: string | null;
+  /** The `n` field; null when the key is to be recovered from the signature. */
+  readonly payee: string | null;
+  /** Seconds. */
+  readonly expiry: number;
+  /** Blocks. */
+  readonly minFinalCltv: number;
+  /** One entry per `r` field, each an alternative way to the payee. */
+  readonly routes: readonly (readonly RouteHop[])[];
+  /** Even feature bits that are set. */
+  readonly requiredFeatures: readonly number[];
+}
+
+/** The words behind bech32 characters in lower case; null if a character is not of the alphabet. */
+export function toWords(text: string): number[] | null {
+  const words = Array.from(text, (character) => ALPHABET.indexOf(character));
+  return words.includes(-1) ? null : words;
+}
+
+/** Whether the last six words are the checksum of everything before them (BIP 173, "Bech32"). */
+export function hasChecksum(hrp: string, words: readonly number[]): boolean {
+  const codes = Array.from(hrp, (character) => character.charCodeAt(0));
+  const high = codes.map((code) => code >> 5);
+  const low = codes.map((code) => code & 31);
+  let residue = 1;
+  for (const value of [...high, 0, ...low, ...words]) {
+    const top = residue >>> 25;
+    residue = ((residue & 0x1ffffff) << 5) ^ value;
+    GENERATOR.forEach((coefficient, bit) => {
+      if ((top >> bit) & 1) residue ^= coefficient;
+    });
+  }
+  return residue === 1;
+}
+
+/** A big-endian integer; callers never pass more than 35 bits. */
+export function bigEndian(words: readonly number[]): number {
+  return words.reduce((total, word) => total * 32 + word, 0);
+}
+
+/**
+ * Reads the tagged fields between timestamp and signature.
+ * @returns null for a field that is truncated, repeated, missing, of a wrong length, padded with ones, or not what its
+ * type promises (BOLT 11, "Tagged Fields", requirements for a reader).
+ */
+export function readFields(words: readonly number[]): Fields | null {
+  const fields = walk(words);
+  if (!fields || SINGLE.some((type) => (fields.get(type)?.length ?? 0) > 1)) return null;
+  const one = (type: number): number[] | undefined => fields.get(type)?.[0];
+
+  const paymentHash = fixed(one(TYPE.p), HASH_WORDS);
+  const paymentSecret = fixed(one(TYPE.s), HASH_WORDS);
+  if (!paymentHash || !paymentSecret) return null;
+
+  const [d, h, n] = [one(TYPE.d), one(TYPE.h), one(TYPE.n)];
+  if ((d === undefined) === (h === undefined)) return null;
+  const description = d ? utf8(d) : null;
+  const descriptionHash = fixed(h, HASH_WORDS);
+  const payee = fixed(n, KEY_WORDS);
+  if ((d && description === null) || (h && !descriptionHash) || (n && !payee)) return null;
+
+  const [x, c, m] = [one(TYPE.x), one(TYPE.c), one(TYPE.m)];
+  const expiry = x ? minimal(x) : 3600;
+  const minFinalCltv = c ? minimal(c) : 18;
+  if (expiry === null || minFinalCltv === null || minFinalCltv > MAX_CLTV) return null;
+  if (m && !toBytes(m)) return null;
+
+  if (!(fields.get(TYPE.f) ?? []).every(isFallback)) return null;
+  const routes = (fields.get(TYPE.r) ?? []).map(readRoute);
+  if (!routes.every((route) => route !== null)) return null;
+
+  const requiredFeatures = evenBits(one(TYPE.features) ?? []);
+  return {
+    paymentHash,
+    paymentSecret,
+    description,
+    descriptionHash,
+    payee,
+    expiry,
+    minFinalCltv,
+    routes,
+    requiredFeatures,
+  };
+}
+
+/** Every field's words by type; null when a field runs past the end or words are left over. */
+function walk(words: readonly number[]): Map<number, number[][]> | null {
+  const fields = new Map<number, number[][]>();
+  let at = 0;
+  for (let count = 0; at < words.length; count++) {
+    if (count === MAX_FIELDS || at + 3 > words.length) return null;
+    const [type, high, low] = words.slice(at, at + 3) as [number, number, number];
+    const end = at + 3 + high * 32 + low;
+    if (end > words.length) return null;
+    const data = words.slice(at + 3, end);
+    const seen = fields.get(type);
+    if (seen) seen.push(data);
+    else fields.set(type, [data]);
+    at = end;
+  }
+  return fields;
+}
+
+/** Bytes of a field; null when its padding is longer than four bits or not zero, which nodes refuse. */
+function toBytes(words: readonly number[]): Uint8Array | null {
+  const bytes: number[] = [];
+  let value = 0;
+  let bits = 0;
+  for (const word of words) {
+    value = ((value << 5) | word) & 0xfff;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push((value >> bits) & 0xff);
+  }
+  const padding = value & ((1 << bits) - 1);
+  return bits > 4 || padding !== 0 ? null : Uint8Array.from(bytes);
+}
+
+/** Hex of a field whose length is fixed; null when it is absent or has another length. */
+function fixed(words: readonly number[] | undefined, length: number): string | null {
+  const bytes = words?.length === length ? toBytes(words) : null;
+  return bytes && bytesToHex(bytes);
+}
+
+function utf8(words: readonly number[]): string | null {
+  const bytes = toBytes(words);
+  try {
+    return bytes && new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** A positive integer in as few words as possible ("no leading 0 field-elements"). */
+function minimal(words: readonly number[]): number | null {
+  return words.length === 0 || words[0] === 0 || words.length > MAX_INTEGER_WORDS ? null : bigEndian(words);
+}
+
+/** Whether a node can read this fallback address. Unknown versions are skipped, as BOLT 11 demands. */
+function isFallback(words: readonly number[]): boolean {
+  const [version, ...rest] = words;
+  if (version === undefined || rest.length === 0) return false;
+  const lengths: Readonly<Record<number, readonly number[]>> = { 0: [20, 32], 1: [32], 17: [20], 18: [20] };
+  const known = lengths[version];
+  return known === undefined || known.includes(toBytes(rest)?.length ?? -1);
+}
+
+function readRoute(words: readonly number[]): readonly RouteHop[] | null {
+  const bytes = toBytes(words);
+  if (!bytes || bytes.length === 0 || bytes.length % HOP_BYTES !== 0) return null;
+  const hops: RouteHop[] = [];
+  for (let at = 0; at < bytes.length; at += HOP_BYTES) {
+    const key = bytes.slice(at, at + 33);
+    if (!isPublicKey(key)) return null;
+    const delta = bytes.slice(at + 49, at + 51);
+    hops.push({ pubkey: bytesToHex(key), cltvDelta: (delta[0] ?? 0) * 256 + (delta[1] ?? 0) });
+  }
+  return hops;
+}
+
+function isPublicKey(bytes: Uint8Array): boolean {
+  return secp256k1.utils.isValidPublicKey(bytes, true);
+}
+
+/**
+ * The set bits with an even number. A leading zero word changes no bit and every node pays such an invoice, so the
+ * SHOULD about minimal length is not enforced here.
+ */
+function evenBits(words: readonly number[]): number[] {
+  const bits: number[] = [];
+  words.forEach((word, index) => {
+    const base = (words.length - 1 - index) * 5;
+    for (let bit = 0; bit < 5; bit++) {
+      if ((word >> bit) & 1 && (base + bit) % 2 === 0) bits.push(base + bit);
+    }
+  });
+  return bits;
+}

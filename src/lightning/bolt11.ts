@@ -1,0 +1,169 @@
+/**
+ * A strict BOLT11 reader. The signature is the `bolt11` package's matter; every fact is read here, because the package
+ * accepts invoices that nodes refuse (missing or repeated fields, unknown required features), drops amounts below a sat,
+ * and takes minutes for long input. What this reader accepts, a node reads the same way.
+ */
+import bolt11 from "bolt11";
+import { type Msats, msats } from "../../actors/order/money.ts";
+import type { Millis } from "../../actors/runtime/world.ts";
+import { bigEndian, type Fields, hasChecksum, type RouteHop, readFields, toWords } from "./bolt11-fields.ts";
+import type { Network } from "./port.ts";
+
+/**
+ * Longest invoice read, in characters. Decoding time grows with the square of the length. Wallets stay below 1,100;
+ * lnd itself stops at 7,089 (zpay32: maxInvoiceLength).
+ */
+export const MAX_INVOICE_LENGTH = 2048;
+
+/** A year, the longest that lnd lets its own invoices live. Also keeps every date far from the end of time. */
+const MAX_EXPIRY_SECONDS = 365 * 86_400;
+const TIMESTAMP_WORDS = 7;
+const SIGNATURE_WORDS = 104;
+const CHECKSUM_WORDS = 6;
+/** Millisats in one bitcoin, and of all bitcoin. */
+const BTC = 100_000_000_000n;
+const MAX_MSATS = 21_000_000n * BTC;
+/** Picobitcoin in one bitcoin divided by the multiplier, i.e. tenths of a millisat in one unit. */
+const TENTHS_OF_MSAT: Readonly<Record<string, bigint>> = { "": 10n * BTC, m: 10n ** 9n, u: 10n ** 6n, n: 1000n, p: 1n };
+/** Half the order of secp256k1: a signature with a larger s is not in its canonical ("low-S") form. */
+const HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
+
+/**
+ * Required features a payer's node is known to understand (BOLT 9, context "9"): var_onion_optin, payment_secret,
+ * basic_mpp and payment_metadata. Any other required bit would make the node refuse, and only when it is too late.
+ */
+const UNDERSTOOD_FEATURES: readonly number[] = [8, 14, 16, 48];
+
+/** Address versions as the `bolt11` package wants them; it knows no signet, and without this it accepts any network. */
+const PACKAGE_NETWORKS: Readonly<Record<Network, bolt11.Network>> = {
+  bc: { bech32: "bc", pubKeyHash: 0x00, scriptHash: 0x05, validWitnessVersions: [0, 1] },
+  tb: { bech32: "tb", pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
+  tbs: { bech32: "tbs", pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
+  bcrt: { bech32: "bcrt", pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
+};
+
+export interface Bolt11Facts {
+  /** The invoice in lower case. */
+  readonly invoice: string;
+  readonly paymentHash: string;
+  readonly paymentSecret: string;
+  /** Null when the payer chooses the amount. */
+  readonly amountMsats: Msats | null;
+  readonly issuedAt: Millis;
+  readonly expiresAt: Millis;
+  /** Compressed public key of the node that signed, hex. */
+  readonly payee: string;
+  /** Free text of a stranger, or null where there is only a hash of it. Never log it. */
+  readonly description: string | null;
+  readonly descriptionHash: string | null;
+  /** Blocks. */
+  readonly minFinalCltv: number;
+  readonly routes: readonly (readonly RouteHop[])[];
+}
+
+/** Why an invoice was refused; never holds a piece of it. */
+export type BadInvoice =
+  | "too_long"
+  | "malformed"
+  | "bad_checksum"
+  | "wrong_network"
+  | "bad_amount"
+  | "bad_fields"
+  | "bad_expiry"
+  | "unknown_feature"
+  | "bad_signature";
+
+export type ReadInvoice =
+  | { readonly ok: true; readonly facts: Bolt11Facts }
+  | { readonly ok: false; readonly reason: BadInvoice };
+
+/**
+ * Reads an invoice of `network`. Never throws, needs no clock: whether the invoice is expired is for the caller to say.
+ * BOLT 11, all requirements for a reader; see the module comment for what it refuses beyond them.
+ */
+export function readInvoice(text: string, network: Network): ReadInvoice {
+  if (typeof text !== "string") return refuse("malformed");
+  if (text.length > MAX_INVOICE_LENGTH) return refuse("too_long");
+  const invoice = text.toLowerCase();
+  if ((text !== invoice && text !== text.toUpperCase()) || !/^[a-z0-9]+$/.test(invoice)) return refuse("malformed");
+
+  const separator = invoice.lastIndexOf("1");
+  const hrp = invoice.slice(0, Math.max(separator, 0));
+  const words = toWords(invoice.slice(separator + 1));
+  if (!words || words.length < TIMESTAMP_WORDS + SIGNATURE_WORDS + CHECKSUM_WORDS) return refuse("malformed");
+  if (!/^ln[a-z]/.test(hrp)) return refuse("malformed");
+  // First of all, so that a mistyped invoice is called that.
+  if (!hasChecksum(hrp, words)) return refuse("bad_checksum");
+
+  const prefix = `ln${network}`;
+  if (!hrp.startsWith(prefix) || /^[a-z]/.test(hrp.slice(prefix.length))) return refuse("wrong_network");
+  const amount = readAmount(hrp.slice(prefix.length));
+  if (!amount.ok) return refuse("bad_amount");
+
+  const fields = readFields(words.slice(TIMESTAMP_WORDS, -(SIGNATURE_WORDS + CHECKSUM_WORDS)));
+  if (!fields) return refuse("bad_fields");
+  if (fields.expiry > MAX_EXPIRY_SECONDS) return refuse("bad_expiry");
+  if (!fields.requiredFeatures.every((bit) => UNDERSTOOD_FEATURES.includes(bit))) return refuse("unknown_feature");
+
+  const payee = verifySignature(invoice, network, fields);
+  if (!payee) return refuse("bad_signature");
+
+  const issuedAt = bigEndian(words.slice(0, TIMESTAMP_WORDS)) * 1000;
+  const { paymentHash, paymentSecret, description, descriptionHash, minFinalCltv, routes } = fields;
+  return {
+    ok: true,
+    facts: {
+      invoice,
+      paymentHash,
+      paymentSecret,
+      amountMsats: amount.msats,
+      issuedAt,
+      expiresAt: issuedAt + fields.expiry * 1000,
+      payee,
+      description,
+      descriptionHash,
+      minFinalCltv,
+      routes,
+    },
+  };
+}
+
+function refuse(reason: BadInvoice): ReadInvoice {
+  return { ok: false, reason };
+}
+
+type Amount = { readonly ok: true; readonly msats: Msats | null } | { readonly ok: false };
+
+/** BOLT 11, "Human-Readable Part": digits without leading zeros, one multiplier at most, whole millisats. */
+function readAmount(text: string): Amount {
+  if (text === "") return { ok: true, msats: null };
+  const match = /^([1-9]\d{0,17})([munp]?)$/.exec(text);
+  const unit = match && TENTHS_OF_MSAT[match[2] ?? ""];
+  if (!match || unit === null || unit === undefined) return { ok: false };
+  const tenths = BigInt(match[1] ?? "") * unit;
+  if (tenths % 10n !== 0n || tenths > MAX_MSATS * 10n) return { ok: false };
+  const value = Number(tenths / 10n);
+  return Number.isSafeInteger(value) ? { ok: true, msats: msats(value) } : { ok: false };
+}
+
+/**
+ * Checks the signature, and that the package saw the same payment as this reader.
+ * @returns the key that signed, or null. With an `n` field, that is the key; a signature is then valid in one form only
+ * (low-S), while recovery takes both forms (BOLT 11, "Requirements" of tagged fields).
+ */
+function verifySignature(invoice: string, network: Network, fields: Fields): string | null {
+  let decoded: ReturnType<typeof bolt11.decode>;
+  try {
+    decoded = bolt11.decode(invoice, PACKAGE_NETWORKS[network]);
+  } catch {
+    return null;
+  }
+  const { complete, payeeNodeKey, signature, tagsObject } = decoded;
+  if (complete !== true || !payeeNodeKey || !signature) return null;
+  if (tagsObject.payment_hash !== fields.paymentHash || tagsObject.payment_secret !== fields.paymentSecret) return null;
+  if (fields.payee !== null) {
+    const isLowS = BigInt(`0x${signature.slice(64)}`) <= HALF_ORDER;
+    if (fields.payee !== payeeNodeKey || !isLowS) return null;
+  }
+  return payeeNodeKey;
+}

@@ -1,0 +1,119 @@
+/**
+ * What the service asks of a Lightning node, whatever kind it is. One file per kind of node implements it.
+ *
+ * Two rules hold for every method that moves money (reference: "Refund exactly once"): a lost answer is `unknown`,
+ * never `failed`; and `failed` is only said when the node itself proved that no HTLC of the attempt can still settle.
+ */
+import type { Msats, Sats } from "../../actors/order/money.ts";
+import type { Millis } from "../../actors/runtime/world.ts";
+
+/** Lower-case hex, 64 digits. */
+export type PaymentHash = string;
+export type Preimage = string;
+
+/** BOLT11 prefix after "ln": mainnet, testnet, signet, regtest. */
+export type Network = "bc" | "tb" | "tbs" | "bcrt";
+
+export interface NodeInfo {
+  /** Compressed public key, hex: the node's identity. */
+  readonly pubkey: string;
+  readonly network: Network;
+  readonly alias: string;
+  readonly synced: boolean;
+}
+
+export interface NodeBalance {
+  /** What channels could send in all, sats; fees and reserves not deducted. */
+  readonly outboundSats: Sats;
+  readonly inboundSats: Sats;
+}
+
+export interface NewInvoice {
+  readonly amountSats: Sats;
+  /** At most 128 characters: the shortest limit of all nodes. */
+  readonly description: string;
+  readonly expirySeconds: number;
+}
+
+export interface CreatedInvoice {
+  readonly bolt11: string;
+  readonly paymentHash: PaymentHash;
+  /** Public key of the node that will be paid, as the invoice's signature proves it. */
+  readonly payee: string;
+}
+
+export type InvoiceState =
+  | { readonly kind: "open" }
+  | { readonly kind: "settled"; readonly settlement: Settlement }
+  /** Expired or cancelled at the node: it can no longer be paid. */
+  | { readonly kind: "dead" }
+  /** The node does not know this hash. */
+  | { readonly kind: "missing" };
+
+/** The node's own word that an invoice of ours was paid. */
+export interface Settlement {
+  readonly paymentHash: PaymentHash;
+  /** The node's settle time. */
+  readonly settledAt: Millis;
+  /** What arrived; at least the invoice's amount, more when the payer overpaid. */
+  readonly receivedMsats: Msats;
+}
+
+export interface Payment {
+  readonly bolt11: string;
+  readonly paymentHash: PaymentHash;
+  /** The invoice itself has no amount: this is what arrives. */
+  readonly amountSats: Sats;
+  readonly maxFeeSats: Sats;
+  /** How long the node may start new attempts. HTLCs that are out may outlive it by days. */
+  readonly timeoutSeconds: number;
+}
+
+export type PaymentOutcome =
+  /** `sha256(preimage) = paymentHash` was checked by the adapter. */
+  | { readonly kind: "succeeded"; readonly preimage: Preimage; readonly feeMsats: Msats }
+  /** Surely dead: the node proved it. `reason` is a short word, safe to log and to show. */
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "in_flight" }
+  /** The answer was lost or made no sense: ask `lookupPayment`. */
+  | { readonly kind: "unknown"; readonly reason: string };
+
+export type PaymentState = PaymentOutcome | { readonly kind: "never_sent" };
+
+/** The node could not be asked, or refused: nothing is known about the subject of the question. */
+export class NodeUnavailable extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`Lightning node unavailable: ${reason}`, options);
+    this.name = "NodeUnavailable";
+  }
+}
+
+export interface LightningNode {
+  /** @throws NodeUnavailable */
+  info(): Promise<NodeInfo>;
+  /** @throws NodeUnavailable */
+  balance(): Promise<NodeBalance>;
+  /** @throws NodeUnavailable, also when the answer was lost: an invoice nobody has seen is harmless. */
+  createInvoice(invoice: NewInvoice): Promise<CreatedInvoice>;
+  /** @throws NodeUnavailable */
+  lookupInvoice(hash: PaymentHash): Promise<InvoiceState>;
+  /**
+   * Makes an open invoice unpayable where the node can do that. Idempotent. Resolves with the state afterwards: `dead`,
+   * or `settled` when the payment came first. @throws NodeUnavailable
+   */
+  cancelInvoice(hash: PaymentHash): Promise<InvoiceState>;
+  /**
+   * Settlements after `cursor` (exclusive), then live ones, in the node's order; ends by throwing NodeUnavailable when the
+   * stream breaks, or returns when `signal` aborts. `cursor` is opaque text; null means "from now on".
+   */
+  settlements(cursor: string | null, signal: AbortSignal): AsyncIterable<{ settlement: Settlement; cursor: string }>;
+  /**
+   * Settlements of the past, newest pages first are fine: catches up where the stream has no backlog (LND before its first
+   * settle index). Every settlement at or after `since` is included. @throws NodeUnavailable
+   */
+  settledSince(since: Millis): Promise<Settlement[]>;
+  /** Never throws: whatever goes wrong is `unknown`. */
+  pay(payment: Payment): Promise<PaymentOutcome>;
+  /** @throws NodeUnavailable */
+  lookupPayment(hash: PaymentHash): Promise<PaymentState>;
+}

@@ -1,0 +1,104 @@
+/**
+ * One HTTP call to a peer: with a time limit, a size limit and only two outcomes, an answer or a lost answer. Adapters
+ * use this instead of `fetch`, so that no peer can hang, flood or redirect us.
+ */
+import type { FetchOptions, World } from "../actors/runtime/world.ts";
+
+export interface Call {
+  readonly url: string;
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  readonly timeoutMs: number;
+  /** Longest body accepted, in bytes of UTF-8. Default 4 MiB. */
+  readonly maxBytes?: number;
+  readonly tls?: { readonly ca?: string };
+  /**
+   * The call has an effect that must not happen twice. Bun's fetch silently repeats a GET, PUT or DELETE whose reused
+   * connection was reset; on a connection of its own it does not.
+   */
+  readonly once?: boolean;
+}
+
+/** A complete answer. Its body is text whatever the content type says; peers are known to lie about it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/**
+ * The answer was lost: the peer may or may not have acted. `why` never holds the URL, because URLs carry API keys.
+ */
+export class AnswerLost extends Error {
+  readonly why: "timeout" | "network" | "too_large";
+
+  constructor(why: "timeout" | "network" | "too_large", options?: ErrorOptions) {
+    super(`Answer lost: ${why}`, options);
+    this.name = "AnswerLost";
+    this.why = why;
+  }
+}
+
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+/** How long (real ms) a call may keep a steered clock waiting; a hanging peer must not stop time. */
+const CLOCK_PATIENCE_MS = 250;
+
+/**
+ * Makes one call; redirects are not followed.
+ * @throws AnswerLost when no complete answer came in time.
+ */
+export async function call(world: World, request: Call): Promise<Answer> {
+  const limit = new AbortController();
+  const release = world.hold("network call", CLOCK_PATIENCE_MS);
+  const stopTimer = world.at(world.now() + request.timeoutMs, () => limit.abort());
+  try {
+    const response = await world.fetch(request.url, fetchOptions(request, limit.signal));
+    const text = await readText(response, request.maxBytes ?? DEFAULT_MAX_BYTES, limit.signal);
+    return { status: response.status, headers: response.headers, text };
+  } catch (error) {
+    if (error instanceof AnswerLost) throw error;
+    throw new AnswerLost(limit.signal.aborted ? "timeout" : "network", { cause: error });
+  } finally {
+    stopTimer();
+    release();
+  }
+}
+
+function fetchOptions(request: Call, signal: AbortSignal): FetchOptions {
+  return {
+    method: request.method ?? "GET",
+    redirect: "manual",
+    signal,
+    ...(request.headers && { headers: request.headers }),
+    ...(request.body !== undefined && { body: request.body }),
+    ...(request.tls && { tls: request.tls }),
+    ...(request.once && { keepalive: false as const }),
+  };
+}
+
+async function readText(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {
+  if (!response.body) return "";
+  const reader = response.body.getReader();
+  // A fetch handler called in-process does not see our signal while it streams: stop reading ourselves.
+  const stop = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (signal.aborted) throw new AnswerLost("timeout");
+      if (done) return text + decoder.decode();
+      size += value.byteLength;
+      if (size > maxBytes) {
+        stop();
+        throw new AnswerLost("too_large");
+      }
+      text += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,149 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { checkRefundInvoice, type RefundInvoiceCheck } from "../../src/lightning/refund-invoice.ts";
+import { mintInvoice, publicKey } from "../../src/sandbox/lightning/mint.ts";
+import { fields, fromHex, fromInteger, HASH, hop, PAYEE, rawInvoice } from "./raw-invoice.ts";
+
+const ISSUED = 1_700_000_000;
+const NOW = ISSUED * 1000;
+const OWN = publicKey(new Uint8Array(32).fill(1));
+
+const check = (invoice: string, more: Partial<RefundInvoiceCheck> = {}) =>
+  checkRefundInvoice({ invoice, network: "bcrt", now: NOW, minLifeSeconds: 1800, ownPubkey: OWN, ...more });
+const code = (invoice: string, more: Partial<RefundInvoiceCheck> = {}) => {
+  const verdict = check(invoice, more);
+  return verdict.ok ? "ok" : verdict.code;
+};
+const mint = (more: Partial<Parameters<typeof mintInvoice>[0]> = {}) =>
+  mintInvoice({ paymentHash: HASH, timestamp: ISSUED, expirySeconds: 7200, ...more });
+
+describe("a good refund invoice", () => {
+  test("is accepted with what a refund needs to know of it", () => {
+    const invoice = mint();
+    expect(check(invoice)).toEqual({
+      ok: true,
+      invoice,
+      paymentHash: HASH,
+      expiresAt: NOW + 7_200_000,
+      minFinalCltv: 80,
+    });
+  });
+
+  test("is normalised from a URI and from upper case", () => {
+    const invoice = mint();
+    for (const text of [`lightning:${invoice}`, `LIGHTNING:${invoice.toUpperCase()}`, invoice.toUpperCase()]) {
+      expect(check(text)).toEqual(check(invoice));
+    }
+  });
+
+  test("may be of signet, which the bolt11 package does not know", () => {
+    const invoice = rawInvoice({ hrp: "lntbs" });
+    expect(code(invoice, { network: "tbs" })).toBe("ok");
+    expect(code(invoice, { network: "tb" })).toBe("INVALID_REFUND_INVOICE");
+  });
+});
+
+describe("a refund invoice is refused", () => {
+  const cases: [string, string, RegExp][] = [
+    ["for an amount", mint({ amountMsat: 1000 }), /without an amount/],
+    ["for an amount below a sat", mint({ amountMsat: 1 }), /without an amount/],
+    ["for an amount of zero", rawInvoice({ hrp: "lnbcrt0m" }), /amount/],
+    ["of another network", mint({ network: "bc" }), /another network; it must start with "lnbcrt1"/],
+    ["of our own node", mint({ secretKey: new Uint8Array(32).fill(1) }), /own node/],
+    ["dated in the future", mint({ timestamp: ISSUED + 601 }), /future/],
+    ["without payment secret", mint({ paymentSecret: null }), /fields/],
+    ["with a required feature nobody knows", mint({ features: [8, 14, 100] }), /feature/],
+    ["that lives for more than a year", mint({ expirySeconds: 100 * 365 * 86_400 }), /within a year/],
+    ["that holds our money for too long", mint({ finalCltv: 1009 }), /time lock of more than 1008 blocks/],
+    ["with a hint that does", rawInvoice({ fields: fields("", ["r", fromHex(hop(1937))]) }), /route hints/],
+    [
+      "with hints that do together",
+      rawInvoice({ fields: fields("", ["r", fromHex(hop(1000) + hop(937))]) }),
+      /route hints/,
+    ],
+    ["with a wrong checksum", `${mint().slice(0, -1)}${mint().endsWith("q") ? "p" : "q"}`, /checksum/],
+    ["that is cut off", mint().slice(0, -20), /checksum/],
+    ["that is too long", `${mint()}${"q".repeat(2048)}`, /longer than 2048/],
+    ["that is an address", "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", /not a BOLT11/],
+    [
+      "that is a BOLT12 offer",
+      "lno1pg257enxv4ezqcneype82um50ynhxgrwdajx283qfwdpl28qqmc78ymlvhmxcsywdk5wrjnj36jryg488qwlrnzyjczs",
+      /BOLT11/,
+    ],
+    ["that is empty", "", /not a BOLT11/],
+  ];
+  for (const [what, invoice, message] of cases) {
+    test(what, () => {
+      const verdict = check(invoice);
+      expect(verdict).toMatchObject({ ok: false, code: "INVALID_REFUND_INVOICE" });
+      if (!verdict.ok) expect(verdict.message).toMatch(message);
+    });
+  }
+
+  test("with more hops in its hints than lnd writes", () => {
+    const hints = (...counts: number[]) =>
+      rawInvoice({ fields: fields("", ...counts.map((count) => ["r", fromHex(hop(1).repeat(count))] as const)) });
+    expect(code(hints(10, 10))).toBe("ok");
+    const verdict = check(hints(10, 11));
+    expect(verdict.ok ? "" : verdict.message).toMatch(/more than 20 hops/);
+  });
+});
+
+describe("life", () => {
+  const cases: [string, number, number, string][] = [
+    ["exactly the shortest life", 1800, 0, "ok"],
+    ["a second less", 1799, 0, "REFUND_INVOICE_EXPIRES_TOO_SOON"],
+    ["one that shrank since it was issued", 3600, 1801, "REFUND_INVOICE_EXPIRES_TOO_SOON"],
+    ["one that is over", 60, 61, "REFUND_INVOICE_EXPIRES_TOO_SOON"],
+  ];
+  for (const [what, expirySeconds, ageSeconds, expected] of cases) {
+    test(`${what}: ${expected}`, () => {
+      expect(code(mint({ expirySeconds }), { now: NOW + ageSeconds * 1000 })).toBe(expected);
+    });
+  }
+
+  test("an hour counts where the invoice does not say", () => {
+    expect(code(mint({ expirySeconds: null }))).toBe("ok");
+    expect(code(mint({ expirySeconds: null }), { now: NOW + 1_801_000 })).toBe("REFUND_INVOICE_EXPIRES_TOO_SOON");
+  });
+
+  test("a clock that is 10 minutes ahead is forgiven", () => {
+    expect(code(mint({ timestamp: ISSUED + 600 }))).toBe("ok");
+  });
+
+  test("the message says how long it must live", () => {
+    const verdict = check(mint({ expirySeconds: 60 }));
+    expect(verdict.ok ? "" : verdict.message).toContain("at least 30 minutes");
+  });
+
+  test("an invoice that is wrong as well is called wrong, because waiting would not help", () => {
+    expect(code(mint({ expirySeconds: 60, amountMsat: 1000 }))).toBe("INVALID_REFUND_INVOICE");
+  });
+});
+
+describe("limits", () => {
+  test("the longest locks allowed are accepted", () => {
+    expect(code(mint({ finalCltv: 1008 }))).toBe("ok");
+    expect(code(rawInvoice({ fields: fields("", ["r", fromHex(hop(1000) + hop(936))]) }))).toBe("ok");
+    expect(code(rawInvoice({ fields: fields("c", ["c", fromInteger(18)], ["r", fromHex(hop(1998))]) }))).toBe("ok");
+  });
+
+  test("each route hint is an alternative: locks add up along one, not over all", () => {
+    const two = fields("", ["r", fromHex(hop(1500))], ["r", fromHex(hop(1500))]);
+    expect(code(rawInvoice({ fields: two }))).toBe("ok");
+  });
+
+  test("a hint through our own node is fine, only the payee may not be us", () => {
+    expect(code(rawInvoice({ fields: fields("", ["r", fromHex(hop(40))]) }), { ownPubkey: OWN })).toBe("ok");
+    expect(code(rawInvoice(), { ownPubkey: PAYEE })).toBe("INVALID_REFUND_INVOICE");
+  });
+});
+
+test("a message never holds a piece of what was sent, and nothing makes the check throw", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.constant(mint())), fc.string(), (a, b) => {
+      const verdict = check(a + b);
+      if (!verdict.ok && a.length + b.length > 25) expect(verdict.message).not.toContain(a + b);
+    }),
+  );
+});
