@@ -1,0 +1,90 @@
+/**
+ * getActiveActivations: everything that is active on the account, ours or not. Reconciliation of lost purchases rests on
+ * this list, so it is complete or it throws. It is always urgent: a buy asks for it first, and the poll by which codes are noticed
+ * asks for it once at a time.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { parseMicroUsd } from "../../../actors/order/money.ts";
+import { type ActiveActivation, ProviderUnavailable } from "../port.ts";
+import type { Client, Told } from "./client.ts";
+import * as field from "./fields.ts";
+import { type Page, readPages } from "./paging.ts";
+import { parseTime } from "./time.ts";
+import { unavailable } from "./trouble.ts";
+
+const ACTION = "getActiveActivations";
+/** Largest `limit` documented. */
+const PAGE_SIZE = 100;
+const MAX_PAGES = 100;
+const SUBTYPE_RENTAL = 2;
+/** `activationStatus` (provider's site): 2 is SMS_RECEIVED. */
+const SMS_RECEIVED = 2;
+
+/** @throws ProviderUnavailable */
+export function readActive(client: Client): Promise<ActiveActivation[]> {
+  return readPages({
+    name: ACTION,
+    maxPages: MAX_PAGES,
+    idOf: (row) => row.activationId,
+    read: async (_, offset) => {
+      const params = { start: offset, limit: PAGE_SIZE };
+      return parsePage(await client.ask({ action: ACTION, params, priority: "urgent" }));
+    },
+  });
+}
+
+function parsePage(told: Told): Page<ActiveActivation> {
+  // The older form of an empty list; anything else that is no list proves nothing.
+  if (told.kind === "error" && told.word === "NO_ACTIVATIONS" && told.status < 500) return { rows: [], total: null };
+  const list = told.kind === "json" ? listIn(told.value) : null;
+  if (!list) throw unavailable(ACTION, told);
+  return { rows: list.map(parseRow), total: null };
+}
+
+/** `data`, or `activeActivations` in the older form. */
+function listIn(value: unknown): readonly unknown[] | null {
+  const body = field.fields(value);
+  if (body?.status !== "success") return null;
+  const list = body.data ?? body.activeActivations;
+  return Array.isArray(list) ? list : null;
+}
+
+function parseRow(value: unknown): ActiveActivation {
+  const row = field.fields(value) ?? {};
+  const activationId = field.id(row.activationId);
+  const service = field.service(row.serviceCode);
+  const country = field.country(row.countryCode);
+  const phoneNumber = field.phone(row.phoneNumber);
+  if (activationId === null || service === null || country === null || phoneNumber === null) {
+    throw new ProviderUnavailable(`${ACTION}: unreadable row`);
+  }
+  const endsAt = parseTime(row.activationEndTime);
+  const subtype = field.whole(row.subtype);
+  return {
+    activationId,
+    service,
+    country,
+    phoneNumber,
+    cost: parseMicroUsd(row.activationCost),
+    boughtAt: parseTime(row.activationTime),
+    endsAt,
+    // Rows without a subtype are from before it existed; then only rentals said when they end.
+    rental: subtype === null ? endsAt !== null : subtype === SUBTYPE_RENTAL,
+    newest: newestIn(row),
+  };
+}
+
+/** A digest of what the row shows of its messages; a row may also only say that one arrived. */
+function newestIn(row: field.Fields): string | null {
+  if (says(row.smsCode) || says(row.smsText)) return digest(JSON.stringify([row.smsCode, row.smsText]));
+  return field.whole(row.activationStatus) === SMS_RECEIVED ? digest("SMS_RECEIVED") : null;
+}
+
+const digest = (text: string): string => bytesToHex(sha256(utf8ToBytes(text))).slice(0, 16);
+
+/** A code or text, or a list or object that holds one. */
+function says(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.values(value).some(says);
+  return field.text(value, 1) !== null;
+}

@@ -1,0 +1,322 @@
+/**
+ * The only buyer. The provider has no idempotency key, so per lane (service, country, kind) at most one buy is under way or unknown:
+ * only then can a lost answer be matched with what the provider's list shows. An activation is adopted only inside an open
+ * unknown-buy window, with exactly one candidate; whatever no intent of ours explains belongs to somebody else.
+ */
+import type { BuyAnswer, BuySearch } from "../../actors/order/commands.ts";
+import type { EffectOf } from "../../actors/order/effects.ts";
+import type { HeldNumber } from "../../actors/order/state.ts";
+import type { Good } from "../../actors/order/terms.ts";
+import type { Journal } from "../../actors/runtime/journal.ts";
+import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
+import { Lanes } from "./lanes.ts";
+import type {
+  AccountTrouble,
+  ActiveActivation,
+  Bought,
+  BuyOutcome,
+  BuyRefusal,
+  NumberProvider,
+  PastActivation,
+} from "./port.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+/** A buy may show up in the provider's list this long after it was sent; only scans after that prove its absence. */
+const ABSENT_AFTER_MS = 180 * SECOND;
+const COMPLETE_SCANS = 2;
+/** Answers remembered until their orders surely hold them. */
+const MAX_ANSWERED = 10_000;
+/** The provider's clock and ours may differ by this much. */
+const SKEW_MS = 10 * SECOND;
+/** A buy that was sent is over, one way or the other, within this. */
+const WINDOW_MS = 90 * SECOND;
+const DEFAULT_LIFE_MS = 20 * MINUTE;
+/** How far a listed rental's length may be from the one that was bought. */
+const RENTAL_TOLERANCE_MS = 10 * MINUTE;
+/** More buys than this in one lane would not all be through within the buying window. */
+const MAX_WAITING = 40;
+/** The last search goes on until the provider itself would have ended the activation. */
+const LAST_SEARCH_MS = 25 * MINUTE;
+const LAST_SEARCH_PAUSE_MS = 15 * SECOND;
+
+export interface PurchasesOptions {
+  readonly world: World;
+  readonly journal: Journal;
+  readonly provider: NumberProvider;
+  /** The provider's account is in trouble: sales stop. */
+  readonly onTrouble: (trouble: AccountTrouble) => void;
+  /** This pair is barred for us until a time. */
+  readonly onBarred: (service: string, country: number, until: Millis) => void;
+}
+
+const laneOf = ({ type, service, country }: Good): string =>
+  `${type === "rent-number" ? "rental" : "activation"}:${service}:${country}`;
+
+export class Purchases {
+  readonly #options: PurchasesOptions;
+  readonly #lanes: Lanes;
+  /** Lanes closed by unknown buys, by the key of the buy. */
+  readonly #stuck = new Map<string, string>();
+  /** Complete scans that did not show the buy when it should have been there, by intent. */
+  readonly #scans = new Map<string, number>();
+  /** Activations given as an answer, with the key of the buy: nobody else's, though no order holds them before its commit. */
+  readonly #answered = new Map<string, string>();
+
+  constructor(options: PurchasesOptions) {
+    this.#options = options;
+    this.#lanes = new Lanes(options.world);
+  }
+
+  /** At start: a buy that was unknown when the process died keeps its lane closed until it is resolved. */
+  restore(key: string, good: Good): void {
+    this.#close(laneOf(good), key);
+  }
+
+  /** Whether a buy of this kind would have to wait for one whose outcome is unknown, or behind too many others. */
+  stuck(good: Good): boolean {
+    const lane = laneOf(good);
+    if (this.#lanes.waiting(lane) >= MAX_WAITING) return true;
+    for (const closed of this.#stuck.values()) if (closed === lane) return true;
+    return false;
+  }
+
+  async buy(effect: EffectOf<"buy">): Promise<BuyAnswer> {
+    const { world } = this.#options;
+    const { good, key, notAfter } = effect;
+    const lane = laneOf(good);
+    if (!(await this.#lanes.enter(lane, key, notAfter))) {
+      return { kind: "refused", reason: "lane_closed", retry: "never" };
+    }
+    try {
+      const known = await this.#present(good);
+      const sentAt = world.now();
+      if (sentAt >= notAfter) {
+        this.#lanes.leave(lane, key);
+        return { kind: "refused", reason: "too_late", retry: "never" };
+      }
+      await this.#intend(key, sentAt, known);
+    } catch {
+      // Nothing was sent: the list could not be read, or the intent could not be stored.
+      this.#lanes.leave(lane, key);
+      return { kind: "refused", reason: "provider_unreachable", retry: "later" };
+    }
+    const outcome = await this.#send(good);
+    if (outcome.kind === "unknown") {
+      this.#close(lane, key);
+      return { kind: "unknown", reason: outcome.detail };
+    }
+    if (outcome.kind === "bought") this.#answer(outcome.bought.activationId, key);
+    this.#lanes.leave(lane, key);
+    if (outcome.kind === "bought") return { kind: "bought", number: this.#held(outcome.bought, good) };
+    return this.#refused(outcome.refusal, good);
+  }
+
+  /** Looks for the buy with this key; see `BuySearch`. */
+  async find(effect: EffectOf<"findBuy">, orderId: string): Promise<BuySearch> {
+    const key = `${orderId}:buy:${effect.attempt}`;
+    const lane = laneOf(effect.good);
+    if (!effect.last) {
+      this.#close(lane, key);
+      const answer = await this.#search(key, effect.good);
+      if (answer.kind !== "unsure") this.#resolved(lane, key);
+      return answer;
+    }
+    // The customer is served already: the lane opens for others, and the search goes on in peace.
+    this.#open(lane, key);
+    const until = this.#options.world.now() + LAST_SEARCH_MS;
+    for (;;) {
+      const answer = await this.#search(key, effect.good);
+      if (answer.kind !== "unsure" || this.#options.world.now() >= until) {
+        this.#resolved(lane, key);
+        return answer;
+      }
+      await sleep(this.#options.world, LAST_SEARCH_PAUSE_MS);
+    }
+  }
+
+  #resolved(lane: string, key: string): void {
+    this.#scans.delete(key);
+    this.#open(lane, key);
+  }
+
+  #close(lane: string, key: string): void {
+    this.#lanes.close(lane, key);
+    this.#stuck.set(key, lane);
+  }
+
+  #open(lane: string, key: string): void {
+    this.#stuck.delete(key);
+    this.#lanes.leave(lane, key);
+  }
+
+  #answer(activationId: string, key: string): void {
+    this.#answered.set(activationId, key);
+    const [oldest] = this.#answered.keys();
+    if (this.#answered.size > MAX_ANSWERED && oldest !== undefined) this.#answered.delete(oldest);
+  }
+
+  async #search(key: string, good: Good): Promise<BuySearch> {
+    const { world, journal, provider } = this.#options;
+    const intent = journal.db
+      .query<{ sent_at: number; known: string }, [string]>("SELECT sent_at, known FROM intents WHERE key = ?")
+      .get(key);
+    // The intent is durable before anything is sent: without one, nothing was.
+    if (!intent) return { kind: "absent" };
+    const known = new Set(JSON.parse(intent.known) as string[]);
+    const isNew = ({ activationId }: { readonly activationId: string }) =>
+      !known.has(activationId) && this.#isNobodys(activationId, key);
+    let unexplained: number;
+    let found: HeldNumber[];
+    try {
+      const active = (await provider.active()).filter((row) => this.#matches(row, good) && isNew(row));
+      unexplained = active.length;
+      found = this.#candidates(active, good, intent.sent_at);
+      if (unexplained === 0) {
+        const history = await provider.history(intent.sent_at - MINUTE, world.now() + MINUTE);
+        const past = history.filter((row) => mayBe(row, good, intent.sent_at) && isNew(row));
+        unexplained = past.length;
+        found = this.#pastCandidates(past, good, intent.sent_at);
+      }
+    } catch {
+      return { kind: "unsure", reason: "provider_unreachable" };
+    }
+    // One of them may be ours, and its time (told without a zone) or its service (not told at all) misread: neither adopted nor
+    // taken for absent.
+    if (found.length < unexplained) return { kind: "unsure", reason: "unexplained_number" };
+    if (found.length > 1) return { kind: "unsure", reason: "ambiguous" };
+    if (found[0]) {
+      this.#answer(found[0].activationId, key);
+      return { kind: "found", number: found[0] };
+    }
+    if (world.now() - intent.sent_at < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
+    const scans = (this.#scans.get(key) ?? 0) + 1;
+    this.#scans.set(key, scans);
+    return scans >= COMPLETE_SCANS ? { kind: "absent" } : { kind: "unsure", reason: "not_seen_yet" };
+  }
+
+  #candidates(active: readonly ActiveActivation[], good: Good, sentAt: Millis): HeldNumber[] {
+    return active
+      .filter((row) => (row.boughtAt === null || within(row.boughtAt, sentAt)) && lastsAsBought(row, good))
+      .map((row) => ({
+        activationId: row.activationId,
+        phoneNumber: row.phoneNumber,
+        cost: row.cost ?? good.maxCost,
+        boughtAt: row.boughtAt ?? sentAt,
+        endsAt: row.endsAt ?? sentAt + lifeOf(good),
+      }));
+  }
+
+  /** Ended before we found it. */
+  #pastCandidates(past: readonly PastActivation[], good: Good, sentAt: Millis): HeldNumber[] {
+    return past.flatMap(({ activationId, phoneNumber, at, service, country, cost }) => {
+      if (service === null || country === null || phoneNumber === null || at === null) return [];
+      return [{ activationId, phoneNumber, cost: cost ?? good.maxCost, boughtAt: at, endsAt: sentAt + lifeOf(good) }];
+    });
+  }
+
+  #matches(row: ActiveActivation, good: Good): boolean {
+    const same = row.service === good.service && row.country === good.country;
+    const rental = good.type === "rent-number";
+    // Only an activation's cost is capped on the wire.
+    const affordable = rental || row.cost === null || row.cost <= good.maxCost;
+    return same && row.rental === rental && affordable && isNumberOf(row.phoneNumber, good);
+  }
+
+  /** Whether no other buy of ours explains it. */
+  #isNobodys(activationId: string, key: string): boolean {
+    const answered = this.#answered.get(activationId);
+    if (answered !== undefined && answered !== key) return false;
+    return this.#options.journal.store.orderByActivation(activationId) === null;
+  }
+
+  /** Ids in this lane that are there before we buy: whosever they are, this buy is none of them. */
+  async #present(good: Good): Promise<string[]> {
+    const active = await this.#options.provider.active();
+    return active
+      .filter((row) => row.service === good.service && row.country === good.country)
+      .map((row) => row.activationId);
+  }
+
+  async #intend(key: string, sentAt: Millis, known: readonly string[]): Promise<void> {
+    await this.#options.journal.note((db) => {
+      db.run("INSERT OR REPLACE INTO intents VALUES (?, ?, ?)", [key, sentAt, JSON.stringify(known)]);
+      return null;
+    });
+  }
+
+  async #send(good: Good): Promise<BuyOutcome> {
+    try {
+      return await this.#ask(good);
+    } catch {
+      // An adapter never throws here; if it does, something may have been bought.
+      return { kind: "unknown", detail: "adapter_failed" };
+    }
+  }
+
+  #ask(good: Good): Promise<BuyOutcome> {
+    const { provider } = this.#options;
+    const { service, country, maxCost } = good;
+    switch (good.type) {
+      case "receive-sms":
+        return provider.buyActivation({ service, country, maxCost });
+      case "receive-sms-reactivate":
+        return provider.reactivate({ activationId: good.parentActivationId, maxCost });
+      case "rent-number":
+        return provider.buyRental({ service, country, hours: good.hours, maxCost });
+    }
+  }
+
+  #held(bought: Bought, good: Good): HeldNumber {
+    const boughtAt = this.#options.world.now();
+    const { activationId, phoneNumber, cost } = bought;
+    if (bought.currency !== 840) this.#options.onTrouble("currency");
+    return { activationId, phoneNumber, cost, boughtAt, endsAt: bought.endsAt ?? boughtAt + lifeOf(good) };
+  }
+
+  #refused(refusal: BuyRefusal, good: Good): BuyAnswer {
+    const refused = (reason: string, retry: "soon" | "later" | "never"): BuyAnswer => ({
+      kind: "refused",
+      reason,
+      retry,
+    });
+    switch (refusal.why) {
+      case "no_numbers":
+      case "price_above_cap":
+      case "sim_offline":
+        return refused(refusal.why, "soon");
+      case "pair_barred":
+        this.#options.onBarred(good.service, good.country, refusal.until);
+        return refused(refusal.why, "never");
+      case "invalid":
+        return refused(refusal.why, "never");
+      case "account": {
+        this.#options.onTrouble(refusal.trouble);
+        const passing = refusal.trouble === "rate_limited" || refusal.trouble === "blocked";
+        return refused(refusal.trouble, passing ? "later" : "never");
+      }
+    }
+  }
+}
+
+/** A reactivation brings back its own number and no other. */
+const isNumberOf = (phoneNumber: string | null, good: Good): boolean =>
+  good.type !== "receive-sms-reactivate" || phoneNumber === null || phoneNumber === good.parentPhoneNumber;
+
+/** A rental lasts as long as it was bought for, as far as the list tells. */
+function lastsAsBought({ boughtAt, endsAt }: ActiveActivation, good: Good): boolean {
+  if (good.type !== "rent-number" || boughtAt === null || endsAt === null) return true;
+  return Math.abs(endsAt - boughtAt - lifeOf(good)) <= RENTAL_TOLERANCE_MS;
+}
+
+/** One that was refunded cost nothing and gave nothing: as good as never bought. What the history does not tell may be anything. */
+const mayBe = ({ service, country, at, standing, phoneNumber }: PastActivation, good: Good, sentAt: Millis): boolean =>
+  standing !== "refunded" &&
+  isNumberOf(phoneNumber, good) &&
+  (service ?? good.service) === good.service &&
+  (country ?? good.country) === good.country &&
+  (at === null || within(at, sentAt));
+
+const within = (time: Millis, sentAt: Millis): boolean => time >= sentAt - SKEW_MS && time <= sentAt + WINDOW_MS;
+
+const lifeOf = (good: Good): number => (good.type === "rent-number" ? good.hours * 60 * MINUTE : DEFAULT_LIFE_MS);

@@ -1,0 +1,110 @@
+/**
+ * Whether the provider can be sold from: account-wide trouble stops new sales and leaves running orders alone; a barred pair stops
+ * only that pair. Knowledge ages, and is renewed by asking for the balance.
+ */
+import type { OrderEvent } from "../../actors/order/events.ts";
+import { type MicroUsd, microUsd } from "../../actors/order/money.ts";
+import { type Cancel, type Millis, nextTick, type World } from "../../actors/runtime/world.ts";
+import { type AccountTrouble, type NumberProvider, ProviderUnavailable } from "./port.ts";
+
+const SECOND = 1_000;
+const CHECK_MS = 60 * SECOND;
+/** After a failed check, look again soon. */
+const RETRY_MS = 10 * SECOND;
+/** Without a good answer for this long, nothing is sold. */
+const STALE_MS = 180 * SECOND;
+/** Trouble that passes by itself, and how long it is believed. */
+const PASSING: Partial<Record<AccountTrouble, number>> = { rate_limited: 2 * SECOND, blocked: 10 * SECOND };
+/** All other trouble needs a person; it is believed for this long after it was last met, because the balance call may not show it. */
+const STICKY_MS = 300 * SECOND;
+const MAX_PAIRS = 10_000;
+const UNKNOWN_BAR_MS = 30 * 60 * SECOND;
+
+export class ProviderStanding {
+  readonly #world: World;
+  readonly #provider: Pick<NumberProvider, "balance">;
+  readonly #onTrouble: (trouble: AccountTrouble) => void;
+  #balance: MicroUsd | null = null;
+  #checkedAt: Millis | null = null;
+  #troubledUntil: Millis = 0;
+  /** Pairs the provider does not sell us, until when. */
+  readonly #barred = new Map<string, Millis>();
+  #timer: Cancel | null = null;
+  #stopped = true;
+
+  constructor(options: {
+    readonly world: World;
+    readonly provider: Pick<NumberProvider, "balance">;
+    readonly onTrouble: (trouble: AccountTrouble) => void;
+  }) {
+    this.#world = options.world;
+    this.#provider = options.provider;
+    this.#onTrouble = options.onTrouble;
+  }
+
+  async start(): Promise<void> {
+    this.#stopped = false;
+    await this.#check();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.();
+  }
+
+  /** The provider's balance as last read, or null when it is not known. */
+  get balance(): MicroUsd | null {
+    return this.#balance;
+  }
+
+  get checkedAt(): Millis | null {
+    return this.#checkedAt;
+  }
+
+  /** What we buy and give back moves the balance at once, long before it is read again. */
+  follow(events: readonly OrderEvent[]): void {
+    for (const event of events) {
+      if (event.type === "NumberBought" || event.type === "LooseFound") this.#moved(-event.number.cost);
+      else if (event.type === "NumberEnded" && event.refunded) this.#moved(event.cost);
+    }
+  }
+
+  #moved(by: number): void {
+    if (this.#balance !== null) this.#balance = microUsd(Math.max(0, this.#balance + by));
+  }
+
+  met(trouble: AccountTrouble): void {
+    const until = this.#world.now() + (PASSING[trouble] ?? STICKY_MS);
+    // A trouble that passes soon does not hide one that lasts.
+    this.#troubledUntil = Math.max(this.#troubledUntil, until);
+    this.#onTrouble(trouble);
+  }
+
+  bar(service: string, country: number, until: Millis): void {
+    if (this.#barred.size >= MAX_PAIRS) this.#barred.clear();
+    this.#barred.set(`${service}:${country}`, until > 0 ? until : this.#world.now() + UNKNOWN_BAR_MS);
+  }
+
+  barred(service: string, country: number): boolean {
+    return (this.#barred.get(`${service}:${country}`) ?? 0) > this.#world.now();
+  }
+
+  /** Whether sales may go on. */
+  get ok(): boolean {
+    const now = this.#world.now();
+    if (this.#troubledUntil > now) return false;
+    return this.#checkedAt !== null && now - this.#checkedAt < STALE_MS;
+  }
+
+  async #check(): Promise<void> {
+    let next = nextTick(this.#world.now(), CHECK_MS);
+    try {
+      this.#balance = await this.#provider.balance();
+      this.#checkedAt = this.#world.now();
+    } catch (error) {
+      next = this.#world.now() + RETRY_MS;
+      if (error instanceof ProviderUnavailable && error.trouble) this.met(error.trouble);
+    }
+    if (!this.#stopped) this.#timer = this.#world.at(next, () => void this.#check());
+  }
+}
