@@ -1,0 +1,148 @@
+/**
+ * A Nostr relay in memory: NIP-01 (EVENT, REQ, CLOSE), NIP-11 (who am I) and NIP-40 (expiration). Everyone may read and
+ * write; what is published is gone with the process, as notices need no longer life.
+ */
+import type { ServerWebSocket, WebSocketHandler } from "bun";
+import { matchFilters } from "nostr-tools/filter";
+import { isAddressableKind, isEphemeralKind, isReplaceableKind } from "nostr-tools/kinds";
+import { verifyEvent } from "nostr-tools/pure";
+import type { World } from "../../actors/runtime/world.ts";
+import type { Faults } from "./faults.ts";
+import { asEvent, asFilters, type NostrEvent, type NostrFilter } from "./relay-messages.ts";
+
+/** Actions of the peer "relay". */
+export const RELAY_ACTIONS = ["publish"] as const;
+/** Refused, never answered, or the connection closed without an answer. */
+export const RELAY_FAULTS = ["reject", "silent", "disconnect"] as const;
+
+/** What the relay keeps per connection: its subscriptions by id. */
+export type RelayClient = Map<string, NostrFilter[]>;
+
+const MAX_MESSAGE_BYTES = 64 * 1024;
+const MAX_EVENTS = 1_000;
+const MAX_SUBSCRIPTIONS = 20;
+const DEFAULT_LIMIT = 500;
+
+export class RelayPeer {
+  readonly #world: World;
+  readonly #faults: Faults;
+  /** Oldest first, at most MAX_EVENTS. */
+  readonly #events = new Map<string, NostrEvent>();
+  readonly #clients = new Set<ServerWebSocket<RelayClient>>();
+
+  constructor(of: { world: World; faults: Faults }) {
+    this.#world = of.world;
+    this.#faults = of.faults;
+  }
+
+  /** For `Bun.serve({ websocket })`; the upgrade hands every connection a new Map. */
+  readonly websocket: WebSocketHandler<RelayClient> = {
+    maxPayloadLength: MAX_MESSAGE_BYTES,
+    idleTimeout: 0,
+    open: (socket) => void this.#clients.add(socket),
+    close: (socket) => void this.#clients.delete(socket),
+    message: (socket, message) => this.#hear(socket, message),
+  };
+
+  /** NIP-11. */
+  about(): Response {
+    const body = {
+      name: "sandbox relay",
+      supported_nips: [1, 11, 40],
+      limitation: { max_message_length: MAX_MESSAGE_BYTES, max_subscriptions: MAX_SUBSCRIPTIONS, auth_required: false },
+    };
+    return new Response(JSON.stringify(body), { headers: { "content-type": "application/nostr+json" } });
+  }
+
+  #hear(socket: ServerWebSocket<RelayClient>, message: string | Buffer): void {
+    const [verb, first, ...rest] = parseArray(String(message));
+    if (verb === "EVENT") return this.#publish(socket, first);
+    if (verb === "REQ" && isSubscriptionId(first)) return this.#subscribe(socket, first, rest);
+    if (verb === "CLOSE" && isSubscriptionId(first)) return void socket.data.delete(first);
+    say(socket, "NOTICE", "error: message makes no sense");
+  }
+
+  #publish(socket: ServerWebSocket<RelayClient>, candidate: unknown): void {
+    const event = asEvent(candidate);
+    if (!event) return say(socket, "NOTICE", "invalid: not an event");
+    const fault = this.#faults.take("relay", "publish")?.fault;
+    if (fault === "silent") return;
+    if (fault === "disconnect") return socket.terminate();
+    if (fault === "reject") return say(socket, "OK", event.id, false, "blocked: not on this relay");
+    if (!verifyEvent({ ...event })) return say(socket, "OK", event.id, false, "invalid: bad id or signature");
+    if (this.#isExpired(event)) return say(socket, "OK", event.id, false, "invalid: event is expired");
+    if (this.#events.has(event.id)) return say(socket, "OK", event.id, true, "duplicate: already have this event");
+    if (!this.#store(event)) return say(socket, "OK", event.id, true, "duplicate: have a newer event");
+    say(socket, "OK", event.id, true, "");
+    for (const client of this.#clients) {
+      for (const [id, filters] of client.data) if (matchFilters(filters, event)) say(client, "EVENT", id, event);
+    }
+  }
+
+  #subscribe(socket: ServerWebSocket<RelayClient>, id: string, candidates: unknown[]): void {
+    const filters = asFilters(candidates);
+    if (!filters) return say(socket, "CLOSED", id, "invalid: bad filter");
+    if (!socket.data.has(id) && socket.data.size >= MAX_SUBSCRIPTIONS) {
+      return say(socket, "CLOSED", id, "error: too many subscriptions");
+    }
+    socket.data.set(id, filters);
+    for (const event of this.#find(filters)) say(socket, "EVENT", id, event);
+    say(socket, "EOSE", id);
+  }
+
+  /** Each filter has its own limit; newest first, at equal times the lower id first (NIP-01). */
+  #find(filters: NostrFilter[]): Set<NostrEvent> {
+    const sorted = [...this.#events.values()]
+      .filter((event) => !this.#isExpired(event))
+      .sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1));
+    return new Set(
+      filters.flatMap((filter) =>
+        sorted.filter((event) => matchFilters([filter], event)).slice(0, filter.limit ?? DEFAULT_LIMIT),
+      ),
+    );
+  }
+
+  /** False when the relay has a newer version of what the event wants to replace. */
+  #store(event: NostrEvent): boolean {
+    if (isEphemeralKind(event.kind)) return true;
+    const place = placeOf(event);
+    const old = place === null ? undefined : [...this.#events.values()].find((other) => placeOf(other) === place);
+    if (old && (old.created_at > event.created_at || (old.created_at === event.created_at && old.id < event.id))) {
+      return false;
+    }
+    if (old) this.#events.delete(old.id);
+    this.#events.set(event.id, event);
+    const oldest = this.#events.keys().next().value;
+    if (this.#events.size > MAX_EVENTS && oldest !== undefined) this.#events.delete(oldest);
+    return true;
+  }
+
+  #isExpired(event: NostrEvent): boolean {
+    const expiration = event.tags.find(([name]) => name === "expiration")?.[1];
+    return expiration !== undefined && Number(expiration) * 1000 <= this.#world.now();
+  }
+}
+
+/** Where a replaceable or addressable event lives, of which only the newest is kept; null for all others. */
+function placeOf(event: NostrEvent): string | null {
+  if (isReplaceableKind(event.kind)) return `${event.kind}:${event.pubkey}`;
+  if (!isAddressableKind(event.kind)) return null;
+  return `${event.kind}:${event.pubkey}:${event.tags.find(([name]) => name === "d")?.[1] ?? ""}`;
+}
+
+function isSubscriptionId(value: unknown): value is string {
+  return typeof value === "string" && value.length >= 1 && value.length <= 64;
+}
+
+function parseArray(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
+
+function say(socket: ServerWebSocket<RelayClient>, ...message: unknown[]): void {
+  socket.send(JSON.stringify(message));
+}

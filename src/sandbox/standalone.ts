@@ -1,0 +1,44 @@
+/**
+ * The sandbox as a process of its own (`bun run sandbox`): peers that remember, for a service started with
+ * `SANDBOX_URL` that may be killed and started again.
+ */
+import { RealWorld } from "../../actors/runtime/world.ts";
+import { readClockOffset } from "./books.ts";
+import { CONTROL_CALLS } from "./control.ts";
+import { startSandbox } from "./server.ts";
+
+const DEFAULT_PORT = 3001;
+const DEFAULT_SMS_AFTER_MS = 4_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A whole number from the environment; ends the process when it is not one. */
+function whole(name: string, text: string | undefined, fallback: number, max: number): number {
+  if (text === undefined || text === "") return fallback;
+  if (/^\d{1,9}$/.test(text) && Number(text) <= max) return Number(text);
+  console.error(`${name} must be a whole number from 0 to ${max}`);
+  process.exit(1);
+}
+
+const { SANDBOX_PORT, SANDBOX_SMS_AFTER_MS, DATA_DIR } = process.env;
+const dataDir = DATA_DIR || "./var";
+const sandbox = await startSandbox({
+  world: new RealWorld(readClockOffset(dataDir)),
+  dataDir,
+  port: whole("SANDBOX_PORT", SANDBOX_PORT, DEFAULT_PORT, 65_535),
+  hostname: "127.0.0.1",
+  smsAfterMs:
+    SANDBOX_SMS_AFTER_MS === "off"
+      ? null
+      : whole("SANDBOX_SMS_AFTER_MS", SANDBOX_SMS_AFTER_MS, DEFAULT_SMS_AFTER_MS, DAY_MS),
+  webhooks: () => [], // Only services that follow the clock, by the address they give.
+});
+
+console.log(`Sandbox listening on ${sandbox.url}`);
+for (const { call, help } of CONTROL_CALLS) console.log(`  ${call.padEnd(32)} ${help}`);
+
+const stop = async () => {
+  await sandbox.stop();
+  process.exit(0);
+};
+process.once("SIGTERM", stop);
+process.once("SIGINT", stop);
