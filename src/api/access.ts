@@ -1,0 +1,83 @@
+/**
+ * Who may do what with which order. Reads the credentials of a request and decides everything that can be decided
+ * without looking at an order, so that "no such order" and "not yours" cannot be told apart (docs/architecture.md, invariant 17).
+ */
+import type { World } from "../../actors/runtime/world.ts";
+import { type HeaderSource, type Presentation, presentedAs, presentedIn } from "../l402/authorization.ts";
+import { allows, type Capability } from "../l402/caveats.ts";
+import { type Credential, type Grant, readCredential } from "../l402/credential.ts";
+import type { RootKeys } from "../l402/keys.ts";
+import type { Bearer, CreateInput } from "../orders/desk.ts";
+import { type Problem, problem } from "../orders/problem.ts";
+
+/** How a credential stands to the order that a path names. */
+export type Opening =
+  | { readonly kind: "open"; readonly bearer: Bearer }
+  /** Ours and of this order, but without proof of payment: it may still pay. */
+  | { readonly kind: "unpaid"; readonly macaroon: string };
+
+const HOW = "Send Authorization: L402 <macaroon>:<preimage> of this order";
+const NONE = problem("INVALID_MACAROON", "This needs the L402 credential of the order", { suggestion: HOW });
+const INVALID = problem("INVALID_MACAROON", "The credential does not open this order", { suggestion: HOW });
+const EXPIRED = problem("EXPIRED_MACAROON", "The credential has expired", {
+  suggestion: "Contact the operator if sats of this order are still owed to you",
+});
+const NOT_FOUND = problem("NOT_FOUND", "No such order");
+
+export class Access {
+  readonly #keys: RootKeys;
+  readonly #world: World;
+
+  constructor(keys: RootKeys, world: World) {
+    this.#keys = keys;
+    this.#world = world;
+  }
+
+  /** For what is done with one order. */
+  open(headers: HeaderSource, orderId: string, capability: Capability): Opening | Problem {
+    const credential = this.#judge(presentedIn(headers), orderId);
+    if (credential.kind === "none") return NONE;
+    if (credential.kind === "invalid") return INVALID;
+    if (credential.orderId !== orderId) return credential.kind === "paid" && !credential.expired ? NOT_FOUND : INVALID;
+    if (credential.expired) return EXPIRED;
+    if (credential.kind === "unpaid") return { kind: "unpaid", macaroon: credential.macaroon };
+    if (!allows(credential.capabilities, capability)) {
+      return problem("INVALID_MACAROON", `The credential was restricted and lacks the capability "${capability}"`, {
+        suggestion: "Ask whoever gave you the credential for a wider one",
+      });
+    }
+    return { kind: "open", bearer: bearerOf(credential) };
+  }
+
+  /**
+   * For a purchase: whatever is wrong with a credential, it is as if none had come, because clients recover from nothing
+   * but a fresh 402. `orderId` is the earlier order that the purchase names.
+   */
+  forPurchase(headers: HeaderSource, orderId: string | undefined): Pick<CreateInput, "bearer" | "unpaidBearer"> {
+    const credential = this.#judge(presentedIn(headers), orderId);
+    if (credential.kind === "paid" && !credential.expired) return { bearer: bearerOf(credential), unpaidBearer: null };
+    if (credential.kind === "unpaid" && !credential.expired) {
+      const { orderId, macaroon } = credential;
+      return { bearer: null, unpaidBearer: { orderId, macaroon } };
+    }
+    return { bearer: null, unpaidBearer: null };
+  }
+
+  /** The owner of the earlier order, from `parentCredential` in the body. */
+  parent(text: string, orderId: string | undefined): Bearer | null {
+    const credential = this.#judge(presentedAs(text), orderId);
+    return credential.kind === "paid" && !credential.expired ? bearerOf(credential) : null;
+  }
+
+  #judge(presentation: Presentation, orderId: string | undefined): Credential {
+    return readCredential(presentation, {
+      keys: this.#keys,
+      now: this.#world.now(),
+      ...(orderId !== undefined && { orderId }),
+    });
+  }
+}
+
+function bearerOf({ orderId, paymentHash, capabilities }: Grant): Bearer {
+  return { orderId, paymentHash, capabilities };
+}

@@ -1,0 +1,54 @@
+/**
+ * The HTTP face of the service: one plugin per resource, and nothing that knows how orders work. What it needs is handed
+ * in; it listens nowhere by itself (`app.listen(serveOptions({ hostname, port }))`).
+ */
+import { Elysia } from "elysia";
+import type { World } from "../../actors/runtime/world.ts";
+import type { CatalogReader } from "../catalog/port.ts";
+import type { RootKeys } from "../l402/keys.ts";
+import type { HealthDesk } from "../ops/health.ts";
+import type { Metrics } from "../ops/metrics.ts";
+import type { OrderDesk } from "../orders/desk.ts";
+import { Access } from "./access.ts";
+import { catalogRoutes } from "./catalog.ts";
+import type { ApiConfig } from "./config.ts";
+import { discoveryRoutes } from "./discovery.ts";
+import { docsRoutes } from "./docs.ts";
+import { type ApiLog, Gate } from "./gate.ts";
+import { healthRoutes } from "./health.ts";
+import { orderRoutes } from "./orders.ts";
+import { webhookRoutes } from "./webhooks.ts";
+
+export type { ApiConfig } from "./config.ts";
+export { serveOptions } from "./serve.ts";
+
+export interface ApiDeps {
+  readonly desk: OrderDesk;
+  readonly catalog: CatalogReader;
+  readonly health: HealthDesk;
+  readonly keys: RootKeys;
+  readonly world: World;
+  readonly log: ApiLog;
+  /** Gets the request metrics, and is what `/metrics` shows. */
+  readonly metrics: Metrics;
+  readonly config: ApiConfig;
+}
+
+/** @throws RangeError when a proxy, webhook address or limit of the configuration is none. */
+export function createApi({ desk, catalog, health, keys, world, log, metrics, config }: ApiDeps) {
+  const gate = new Gate({ world, log, metrics, config });
+  const plugins = [
+    orderRoutes({ gate, desk, access: new Access(keys, world) }),
+    catalogRoutes({ gate, catalog }),
+    discoveryRoutes({ gate, config }),
+    healthRoutes({ gate, health, metrics, config }),
+    webhookRoutes({ gate, desk, config }),
+  ];
+  const app = new Elysia({ name: "api" })
+    // First, because hooks apply to what is registered after them.
+    .onError({ as: "global" }, ({ code, error, request, server }) =>
+      code === "NOT_FOUND" ? gate.unmatched({ request, server }) : gate.broken(error),
+    );
+  for (const plugin of plugins) app.use(plugin);
+  return app.use(docsRoutes({ gate, config, plugins }));
+}

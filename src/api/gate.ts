@@ -1,0 +1,174 @@
+/**
+ * The one way in and out for every request: it gets a name, its client is told apart, limits are kept, refusals and bugs
+ * become the one error shape, and what happened is counted and logged (by route pattern and status; never by path,
+ * query, header or body).
+ */
+import type { Millis, World } from "../../actors/runtime/world.ts";
+import type { Counter, Histogram, Metrics } from "../ops/metrics.ts";
+import { PROBLEMS, type Problem, problem } from "../orders/problem.ts";
+import { type Client, ClientAddresses } from "./client-address.ts";
+import type { ApiConfig } from "./config.ts";
+import { INTERNAL, noRoute, refuse } from "./errors.ts";
+import { announcedTooLarge } from "./limits.ts";
+import { TokenBuckets } from "./rate-limit.ts";
+import { newRequestId } from "./request-id.ts";
+import { methodsOf, ROUTES, type Route } from "./routes.ts";
+
+/** One request on its way through a route. */
+export interface Call {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly client: Client;
+  /** Path parameters, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+export type Answer = Response | Problem;
+export type Respond = (call: Call) => Answer | Promise<Answer>;
+
+export interface Rules {
+  /** Which allowance of the client this takes from. */
+  readonly limit: keyof ApiConfig["limits"] | "none";
+  /** Asked every few seconds by machines: logged only when it fails. */
+  readonly quiet?: true;
+  /** Not for pages of other sites to read. */
+  readonly sameOrigin?: true;
+}
+
+/** The part of Elysia's context that is used. Handlers destructure it, so that Elysia parses nothing else. */
+export interface Arrival {
+  readonly request: Request;
+  readonly server: { requestIP(request: Request): { readonly address: string } | null } | null;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+type LogLine = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+/** The three levels used here; the service's log fits. */
+export interface ApiLog {
+  readonly info: LogLine;
+  readonly warn: LogLine;
+  readonly error: LogLine;
+}
+
+export interface GateDeps {
+  readonly world: World;
+  readonly log: ApiLog;
+  readonly metrics: Metrics;
+  readonly config: Pick<ApiConfig, "trustedProxies" | "limits">;
+}
+
+const UNMATCHED = "unmatched";
+const PREFLIGHT = "preflight";
+type RouteLabel = Route | typeof UNMATCHED | typeof PREFLIGHT;
+
+const STATUSES = [
+  ...new Set(["200", "204", "304", "405", ...Object.values(PROBLEMS).map(({ status }) => `${status}`)]),
+];
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+const EXPOSED = "WWW-Authenticate, Retry-After, Payment-Receipt, X-Request-Id";
+const PREFLIGHT_HEADERS = {
+  "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
+  "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Accept-Payment",
+  "access-control-max-age": "86400",
+};
+
+export class Gate {
+  readonly world: World;
+  readonly #log: ApiLog;
+  readonly #clients: ClientAddresses;
+  readonly #buckets: Readonly<Record<keyof ApiConfig["limits"], TokenBuckets>>;
+  readonly #requests: Counter<{ readonly route: readonly string[]; readonly status: readonly string[] }>;
+  readonly #seconds: Histogram<{ readonly route: readonly string[] }>;
+
+  /** @throws RangeError when the configuration's proxies or limits are none, or the metrics are registered already. */
+  constructor({ world, log, metrics, config }: GateDeps) {
+    this.world = world;
+    this.#log = log;
+    this.#clients = new ClientAddresses(config.trustedProxies);
+    this.#buckets = { orders: new TokenBuckets(config.limits.orders), reads: new TokenBuckets(config.limits.reads) };
+    const route: readonly string[] = [...ROUTES, UNMATCHED, PREFLIGHT];
+    this.#requests = metrics.counter("http_requests_total", "Answers by route and status", { route, status: STATUSES });
+    this.#seconds = metrics.histogram("http_request_duration_seconds", "Time to an answer by route", SECONDS, {
+      route,
+    });
+  }
+
+  /** Makes the handler of a route. */
+  route(route: Route, rules: Rules, respond: Respond): (arrival: Arrival) => Promise<Response> {
+    return ({ request, server, params }) => this.#pass(route, rules, respond, { request, server, params });
+  }
+
+  /** What no route took: a preflight, an unknown path or the wrong method. */
+  unmatched({ request, server }: Omit<Arrival, "params">): Promise<Response> {
+    const arrival = { request, server, params: {} };
+    if (request.method === "OPTIONS") return this.#pass(PREFLIGHT, { limit: "none" }, preflight, arrival);
+    return this.#pass(UNMATCHED, { limit: "reads" }, unknownRoute, arrival);
+  }
+
+  /** The last net, for what was thrown outside a route's handler. */
+  broken(error: unknown): Response {
+    const requestId = newRequestId(this.world);
+    this.#log.error({ err: error, requestId }, "Request failed outside its route");
+    return dressed(refuse(INTERNAL, requestId), requestId, {});
+  }
+
+  async #pass(route: RouteLabel, rules: Rules, respond: Respond, arrival: Arrival): Promise<Response> {
+    const began = this.world.now();
+    const requestId = newRequestId(this.world);
+    let response: Response;
+    try {
+      const answer = await this.#answer(rules, respond, arrival, requestId, began);
+      response = answer instanceof Response ? answer : refuse(answer, requestId);
+    } catch (error) {
+      this.#log.error({ err: error, requestId, route }, "Request failed");
+      response = refuse(INTERNAL, requestId);
+    }
+    this.#record(route, rules, arrival.request.method, requestId, response.status, began);
+    return dressed(response, requestId, rules);
+  }
+
+  #answer(
+    rules: Rules,
+    respond: Respond,
+    { request, server, params }: Arrival,
+    requestId: string,
+    now: Millis,
+  ): Answer | Promise<Answer> {
+    const client = this.#clients.of(request.headers, server?.requestIP(request)?.address ?? null);
+    if (rules.limit !== "none") {
+      const wait = this.#buckets[rules.limit].take(client.bucket, now);
+      if (wait > 0) return problem("RATE_LIMITED", "Too many requests from your address", { retryAfterSeconds: wait });
+    }
+    return announcedTooLarge(request.headers) ?? respond({ request, requestId, client, params });
+  }
+
+  #record(route: RouteLabel, rules: Rules, method: string, requestId: string, status: number, began: Millis): void {
+    const ms = Math.max(0, this.world.now() - began);
+    this.#requests.inc({ route, status: String(status) });
+    this.#seconds.observe(ms / 1000, { route });
+    if (rules.quiet && status < 400) return;
+    this.#log[status >= 500 ? "warn" : "info"]({ requestId, method, route, status, ms }, "Answered");
+  }
+}
+
+/** The headers of every answer. */
+function dressed(response: Response, requestId: string, { sameOrigin }: Pick<Rules, "sameOrigin">): Response {
+  const { headers } = response;
+  headers.set("x-request-id", requestId);
+  headers.set("x-content-type-options", "nosniff");
+  if (!sameOrigin) {
+    headers.set("access-control-allow-origin", "*");
+    headers.set("access-control-expose-headers", EXPOSED);
+  }
+  return response;
+}
+
+const preflight: Respond = () => new Response(null, { status: 204, headers: PREFLIGHT_HEADERS });
+
+const unknownRoute: Respond = ({ request, requestId }) => {
+  const methods = methodsOf(new URL(request.url).pathname);
+  const response = refuse(noRoute(methods), requestId);
+  if (methods.length > 0) response.headers.set("allow", [...methods, "OPTIONS"].join(", "));
+  return response;
+};

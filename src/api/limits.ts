@@ -1,0 +1,57 @@
+/**
+ * How much a request may bring: 16 KiB of body, within 10 seconds. Sizes are counted here and not by the listener,
+ * whose own answer to a body that is too large has no body (Bun, `maxRequestBodySize`).
+ */
+import type { World } from "../../actors/runtime/world.ts";
+import { type Problem, problem } from "../orders/problem.ts";
+
+export const MAX_BODY_BYTES = 16 * 1024;
+/** A body of that size fits into the first packets; what takes longer is held open on purpose. */
+const MAX_BODY_MS = 10_000;
+
+const TOO_LARGE = problem("PAYLOAD_TOO_LARGE", `The body is larger than ${MAX_BODY_BYTES} bytes`);
+const TOO_SLOW = problem("VALIDATION_ERROR", `The body did not arrive within ${MAX_BODY_MS / 1000} seconds`);
+const NOT_UTF8 = problem("VALIDATION_ERROR", "The body is not UTF-8");
+
+/** A problem when the request announces more than may come, before a byte of it is read. */
+export function announcedTooLarge(headers: Headers): Problem | null {
+  const length = headers.get("content-length");
+  return length !== null && Number(length) > MAX_BODY_BYTES ? TOO_LARGE : null;
+}
+
+/** The body as text, without a byte order mark; "" when there is none. At most 16 KiB are ever kept. */
+export async function readBody(request: Request, world: World): Promise<string | Problem> {
+  if (!request.body) return "";
+  const reader = request.body.getReader();
+  let late = false;
+  const stopTimer = world.at(world.now() + MAX_BODY_MS, () => {
+    late = true;
+    // Ends the read under way as if the body were over.
+    reader.cancel().catch(() => undefined);
+  });
+  try {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (late) return TOO_SLOW;
+      if (done) return decode(Buffer.concat(chunks, size));
+      size += value.length;
+      if (size > MAX_BODY_BYTES) {
+        reader.cancel().catch(() => undefined);
+        return TOO_LARGE;
+      }
+      chunks.push(value);
+    }
+  } finally {
+    stopTimer();
+  }
+}
+
+function decode(bytes: Uint8Array): string | Problem {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return NOT_UTF8;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Buying a number, and everything that is done with an order afterwards. This file knows HTTP and credentials; what the
+ * answers mean for money and numbers is the desk's.
+ */
+import { Elysia } from "elysia";
+import { allows, type Capability } from "../l402/caveats.ts";
+import type { Bearer, Challenge, OrderDesk, OrderRequest } from "../orders/desk.ts";
+import { isProblem, type Problem, problem } from "../orders/problem.ts";
+import type { OrderView } from "../orders/view.ts";
+import type { Access } from "./access.ts";
+import { refuse } from "./errors.ts";
+import { type Body, FieldReader, parseBody } from "./fields.ts";
+import type { Answer, Call, Gate } from "./gate.ts";
+import { readBody } from "./limits.ts";
+import { describe } from "./openapi.ts";
+import { CANCEL_DOC, ORDER_DOC, PROBE_DOC, PURCHASE_DOC, REFUND_DOC } from "./orders-doc.ts";
+import { json } from "./replies.ts";
+import { OrderFields, RefundFields } from "./schemas.ts";
+
+export interface OrderRoutes {
+  readonly gate: Gate;
+  readonly desk: OrderDesk;
+  readonly access: Access;
+}
+
+const POLL_INTERVAL_MS = 5_000;
+/** An Idempotency-Key is a bearer secret: it gets the same invoice again. 22 characters of base64 are 128 bits. */
+const MIN_KEY = 22;
+const MAX_KEY = 255;
+
+const purchaseFields = new FieldReader(OrderFields);
+const refundFields = new FieldReader(RefundFields);
+const EMPTY: Body = { members: {} };
+
+export function orderRoutes({ gate, desk, access }: OrderRoutes) {
+  /** One order's routes: the credential first, before anything is looked up or done. */
+  const withOrder = async (
+    call: Call,
+    capability: Capability,
+    act: (bearer: Bearer) => Promise<OrderView | Problem>,
+  ): Promise<Answer> => {
+    const orderId = call.params.id ?? "";
+    const opening = access.open(call.request.headers, orderId, capability);
+    if (isProblem(opening)) return opening;
+    if (opening.kind === "unpaid") return challengeOr(await desk.challengeAgain(orderId, opening.macaroon), call);
+    return orderOr(await act(opening.bearer), opening.bearer);
+  };
+
+  const purchase = async (call: Call, body: Body): Promise<Answer> => {
+    const { headers } = call.request;
+    const idempotencyKey = headers.get("idempotency-key");
+    if (idempotencyKey !== null && !isStrongKey(idempotencyKey)) return WEAK_KEY;
+    const fields = purchaseFields.read(body);
+    if (isProblem(fields)) return fields;
+    const { parentCredential, notify, ...rest } = fields;
+    const request: OrderRequest = { ...rest, ...(notify?.nostr !== undefined && { notify: { nostr: notify.nostr } }) };
+    const holder = access.forPurchase(headers, request.orderId);
+    const created = await desk.create({
+      request,
+      emptyBody: Object.keys(body.members).length === 0,
+      client: call.client.bucket,
+      idempotencyKey,
+      ...holder,
+      parent: parentCredential === undefined ? null : access.parent(parentCredential, request.orderId),
+    });
+    if (isProblem(created)) return created;
+    return created.kind === "challenge" ? challengeOr(created, call) : orderOr(created.order, holder.bearer);
+  };
+
+  const create = async (call: Call): Promise<Answer> => {
+    const text = await readBody(call.request, gate.world);
+    const body = typeof text === "string" ? parseBody(text) : text;
+    return isProblem(body) ? body : purchase(call, body);
+  };
+
+  const cancel = async (call: Call): Promise<Answer> => {
+    // Cancelling has no fields; a body is read only to keep it within its limit.
+    const text = await readBody(call.request, gate.world);
+    if (typeof text !== "string") return text;
+    return withOrder(call, "cancel", (bearer) => desk.cancel(bearer));
+  };
+
+  const setRefundInvoice = async (call: Call): Promise<Answer> => {
+    const text = await readBody(call.request, gate.world);
+    if (typeof text !== "string") return text;
+    // Inside, so that the credential comes before the form: a stranger learns nothing from a well-formed body.
+    return withOrder(call, "refund", async (bearer) => {
+      const body = parseBody(text);
+      if (isProblem(body)) return body;
+      const fields = refundFields.read(body);
+      if (isProblem(fields)) return fields;
+      return fields.refundInvoice === undefined ? NO_INVOICE : desk.setRefundInvoice(bearer, fields.refundInvoice);
+    });
+  };
+
+  const read = (call: Call) => withOrder(call, "read", (bearer) => desk.read(bearer));
+
+  // HEAD opens no order and reads no code, and a 402 or 200 that did not would be a lie.
+  const noHead = (allow: string) => () => new Response(null, { status: 405, headers: { allow } });
+
+  return new Elysia({ name: "orders" })
+    .post("/v2/l402/order", gate.route("POST /v2/l402/order", { limit: "orders" }, create), {
+      parse: "none",
+      detail: describe(PURCHASE_DOC),
+    })
+    .get(
+      "/v2/l402/order",
+      gate.route("GET /v2/l402/order", { limit: "orders" }, (call) => purchase(call, EMPTY)),
+      { parse: "none", detail: describe(PROBE_DOC) },
+    )
+    .head("/v2/l402/order", gate.route("HEAD /v2/l402/order", { limit: "reads" }, noHead("GET, POST, OPTIONS")), HIDDEN)
+    .get("/v2/l402/order/:id", gate.route("GET /v2/l402/order/:id", { limit: "reads" }, read), {
+      parse: "none",
+      detail: describe(ORDER_DOC),
+    })
+    .head(
+      "/v2/l402/order/:id",
+      gate.route("HEAD /v2/l402/order/:id", { limit: "reads" }, noHead("GET, OPTIONS")),
+      HIDDEN,
+    )
+    .post("/v2/l402/order/:id/cancel", gate.route("POST /v2/l402/order/:id/cancel", { limit: "reads" }, cancel), {
+      parse: "none",
+      detail: describe(CANCEL_DOC),
+    })
+    .post(
+      "/v2/l402/order/:id/refund-invoice",
+      gate.route("POST /v2/l402/order/:id/refund-invoice", { limit: "reads" }, setRefundInvoice),
+      { parse: "none", detail: describe(REFUND_DOC) },
+    );
+}
+
+const HIDDEN = { parse: "none", detail: { hide: true } } as const;
+
+const isStrongKey = (key: string): boolean =>
+  key.length >= MIN_KEY && key.length <= MAX_KEY && /^[\x21-\x7e]+$/.test(key);
+
+const WEAK_KEY = problem(
+  "VALIDATION_ERROR",
+  `Header "Idempotency-Key" must be ${MIN_KEY} to ${MAX_KEY} visible ASCII characters`,
+  { suggestion: "Use 128 random bits: the key gets the same invoice again", details: { field: "Idempotency-Key" } },
+);
+
+const NO_INVOICE = problem("VALIDATION_ERROR", 'Field "refundInvoice" is missing', {
+  suggestion: "Send a BOLT 11 invoice without an amount, valid for at least 30 minutes",
+  details: { field: "refundInvoice" },
+});
+
+/** The only answer with WWW-Authenticate: clients take that header for an invitation to pay, at any status. */
+function challengeOr(challenge: Challenge | Problem, { requestId }: Call): Answer {
+  if (isProblem(challenge)) return challenge;
+  const { orderId, invoice, macaroon, header, priceSats, paymentHash, expiresAt } = challenge;
+  const response = refuse(UNPAID, requestId, {
+    orderId,
+    status: "pending_payment",
+    invoice,
+    macaroon,
+    priceSats,
+    paymentHash,
+    expiresAt,
+    statusUrl: `/v2/l402/order/${orderId}`,
+    pollIntervalMs: POLL_INTERVAL_MS,
+  });
+  response.headers.set("www-authenticate", header);
+  return response;
+}
+
+const UNPAID = problem("PAYMENT_REQUIRED", "Pay the invoice to get the number", {
+  suggestion: "Then poll statusUrl with Authorization: L402 <macaroon>:<preimage>",
+});
+
+function orderOr(order: OrderView | Problem, bearer: Bearer | null): Answer {
+  if (isProblem(order)) return order;
+  return json(bearer && !allows(bearer.capabilities, "read") ? veiled(order) : order);
+}
+
+/** What a credential without "read" may see of the order it acts on: where it stands, and nothing that came of it. */
+function veiled(order: OrderView): OrderView {
+  return { ...order, phoneNumber: null, code: null, messages: [], refund: { ...order.refund, preimage: null } };
+}

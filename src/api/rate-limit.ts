@@ -1,0 +1,52 @@
+/** Token buckets per client, in bounded memory. */
+import type { Millis } from "../../actors/runtime/world.ts";
+import type { Rate } from "./config.ts";
+
+interface Bucket {
+  tokens: number;
+  /** When `tokens` was true. */
+  at: Millis;
+}
+
+/** About 2 MB. Who is forgotten starts with a full bucket again, which harms nobody else. */
+const MAX_BUCKETS = 20_000;
+
+export class TokenBuckets {
+  readonly #rate: Rate;
+  readonly #most: number;
+  /** Least recently used first. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** @throws RangeError unless both numbers of the rate are at least 1. */
+  constructor(rate: Rate, most = MAX_BUCKETS) {
+    if (!(rate.perMinute >= 1 && rate.burst >= 1))
+      throw new RangeError("A rate needs at least 1 per minute and burst 1");
+    this.#rate = rate;
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** Takes one token. 0 when there was one, else the whole seconds until there is one, rounded up. */
+  take(client: string, now: Millis): number {
+    const { perMinute, burst } = this.#rate;
+    const perMs = perMinute / 60_000;
+    const bucket = this.#buckets.get(client) ?? { tokens: burst, at: now };
+    // A clock that stepped back gives nothing, and takes nothing.
+    bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.at) * perMs);
+    bucket.at = now;
+    this.#buckets.delete(client);
+    this.#buckets.set(client, bucket);
+    if (this.#buckets.size > this.#most) this.#forgetOldest();
+    if (bucket.tokens < 1) return Math.max(1, Math.ceil((1 - bucket.tokens) / perMs / 1000));
+    bucket.tokens -= 1;
+    return 0;
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#buckets.keys().next();
+    if (!oldest.done) this.#buckets.delete(oldest.value);
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * The application, wired: ports -> engine -> desk, without files and sockets. The process around it (`service.ts`), and a simulation of
+ * it, start the same thing.
+ */
+import type { Journal } from "../actors/runtime/journal.ts";
+import { type Observer, Supervisor } from "../actors/runtime/supervisor.ts";
+import type { World } from "../actors/runtime/world.ts";
+import { type Binding, checkNode, WrongBinding } from "./binding.ts";
+import { Catalog } from "./catalog/offers.ts";
+import type { Config } from "./config.ts";
+import { nodeEffects } from "./effects/node.ts";
+import { noticeEffects } from "./effects/notice.ts";
+import { providerEffects } from "./effects/provider.ts";
+import type { RootKeys } from "./l402/keys.ts";
+import { boundNode } from "./lightning/bound.ts";
+import type { LightningNode, NodeInfo } from "./lightning/port.ts";
+import { SettlementFeed } from "./lightning/settlements.ts";
+import { NodeStanding } from "./lightning/standing.ts";
+import { NostrNotifier } from "./notices/nostr.ts";
+import type { Notifier } from "./notices/port.ts";
+import { createHealth } from "./ops/health.ts";
+import type { Log } from "./ops/logs.ts";
+import type { Metrics } from "./ops/metrics.ts";
+import { observeEngine, registerGauges } from "./ops/observe.ts";
+import { Admission } from "./orders/admission.ts";
+import { Front } from "./orders/front.ts";
+import { Hints } from "./orders/hints.ts";
+import { Opening } from "./orders/open.ts";
+import { Ownership } from "./orders/ownership.ts";
+import type { Names } from "./orders/request.ts";
+import { Reservations } from "./orders/reservations.ts";
+import { DEFAULT_RETENTION, Retention } from "./orders/retention.ts";
+import { SETTLEMENT_CURSOR, settle } from "./orders/settle.ts";
+import { UnpaidSweep } from "./orders/unpaid.ts";
+import { RateBook, type SharedRateCache } from "./pricing/rate.ts";
+import { sqliteRateCache } from "./pricing/rate-cache.ts";
+import type { PriceSource } from "./pricing/sources.ts";
+import { Inbox } from "./provider/inbox.ts";
+import type { AccountTrouble, NumberProvider } from "./provider/port.ts";
+import { Purchases } from "./provider/purchases.ts";
+import { ProviderStanding } from "./provider/standing.ts";
+import { Stock } from "./provider/stock.ts";
+import { VERSION } from "./version.ts";
+
+/** The peers of the service, already chosen: real ones, or the sandbox's. */
+export interface ServicePeers {
+  readonly node: LightningNode;
+  readonly provider: NumberProvider;
+  readonly priceSources: readonly PriceSource[];
+  readonly sharedRates: SharedRateCache | null;
+  readonly notifier: { readonly secretKey: Uint8Array; readonly relays: readonly string[] } | null;
+  readonly sandbox: boolean;
+  /** Hears of trouble that any provider call met; set by the service. */
+  readonly troubles: { listener: (trouble: AccountTrouble) => void };
+}
+
+/** The settings that the application itself needs; the rest concerns the process and HTTP. */
+export type AssemblyConfig = Pick<
+  Config,
+  | "maxResidents"
+  | "maxUnpaid"
+  | "maxUnpaidPerClient"
+  | "multiplier"
+  | "multiplierText"
+  | "policy"
+  | "eraseMessagesMs"
+  | "priceMaxAgeMs"
+>;
+
+export interface AssemblyOptions {
+  readonly world: World;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly config: AssemblyConfig;
+  readonly names: Names;
+  readonly peers: ServicePeers;
+  readonly journal: Journal;
+  readonly bound: Binding;
+  readonly keys: RootKeys;
+  /** Beside the log and the metrics: told of every committed step. */
+  readonly observer?: Observer;
+}
+
+/** What is watched at start: every order that may still need money or messages. */
+const LIVE_KINDS = [
+  "unpaid",
+  "buying",
+  "buyUnknown",
+  "waiting",
+  "closing",
+  "delivered",
+  "renting",
+  "refunding",
+  "refundUnknown",
+  "refundStuck",
+] as const;
+const MAX_LIVE = 1_000_000;
+
+export type Assembly = ReturnType<typeof assemble>;
+
+/** Nothing runs before `start`. */
+export function assemble(options: AssemblyOptions) {
+  const { world, log, metrics, config, names, peers, journal, bound, keys } = options;
+  const { provider } = peers;
+  const { store } = journal;
+  const startedAt = world.now();
+  const state = { draining: false, rehydrated: false };
+
+  const providerStanding = new ProviderStanding({
+    world,
+    provider,
+    onTrouble: (trouble) => log.error({ trouble }, "provider account trouble"),
+  });
+  peers.troubles.listener = (trouble) => providerStanding.met(trouble);
+  const isOurs = (info: NodeInfo): boolean => {
+    try {
+      checkNode(info, bound);
+      return true;
+    } catch (error) {
+      if (!(error instanceof WrongBinding)) throw error;
+      log.error(error);
+      return false;
+    }
+  };
+  const node = boundNode(peers.node, bound.nodePubkey, isOurs);
+  const nodeStanding = new NodeStanding(world, node, isOurs);
+  const rates = new RateBook(world, {
+    sources: peers.priceSources,
+    cache: sqliteRateCache(journal.db),
+    ...(peers.sharedRates && { shared: peers.sharedRates }),
+    maxAgeMs: config.priceMaxAgeMs,
+    observe: (event) => log.debug({ event: event.kind }, "bitcoin rate"),
+  });
+
+  const failed = (what: string) => (error: unknown) => log.warn({ err: error }, what);
+  const stock = new Stock(world, provider);
+  const purchases = new Purchases({
+    world,
+    journal,
+    provider,
+    onTrouble: (trouble) => providerStanding.met(trouble),
+    onBarred: (service, country, until) => providerStanding.bar(service, country, until),
+  });
+  const notifier = createNotifier(options);
+  const reservations = new Reservations();
+  const observer = observeEngine({ log, metrics });
+  const supervisor: Supervisor = new Supervisor({
+    world,
+    journal,
+    maxResidents: config.maxResidents,
+    handlers: {
+      ...providerEffects({ world, provider, purchases, store, lookFailed: (id) => inbox.lookFailed(id) }),
+      ...nodeEffects(node),
+      ...noticeEffects(notifier),
+    },
+    observer: {
+      ...observer,
+      committed(order, events) {
+        observer.committed?.(order, events);
+        options.observer?.committed?.(order, events);
+        reservations.follow(order);
+        inbox.follow(order);
+        hints.follow(order, events);
+        providerStanding.follow(events);
+        if (events.some((event) => event.type === "BuyRefused")) stock.doubt(order.terms.good.service);
+      },
+    },
+  });
+  const inbox = new Inbox({
+    world,
+    provider,
+    hint: (id, activationId) => {
+      supervisor.tell(id, { type: "Hinted" }).catch((error) => {
+        failed("hint not taken")(error);
+        // The next poll shows the same news again, and hints again.
+        inbox.lookFailed(activationId);
+      });
+    },
+    pollFailed: failed("poll of active numbers failed"),
+  });
+  const hints = new Hints({ journal, world, supervisor, failed: failed("hint not taken") });
+
+  for (const order of store.ordersOfKind(LIVE_KINDS, MAX_LIVE)) {
+    reservations.follow(order);
+    inbox.follow(order);
+    const { state: at, terms, id } = order;
+    const asked = at.kind === "buyUnknown" || (at.kind === "buying" && at.step === "asking");
+    // One that is set aside is looked into by a person, and keeps nobody else from buying.
+    if (asked && !store.isQuarantined(id)) purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
+  }
+
+  const destinations = { world, store, network: bound.network, ownPubkey: bound.nodePubkey };
+  const opening = new Opening({
+    world,
+    supervisor,
+    node,
+    names,
+    offers: {
+      stock,
+      provider,
+      closed: (good) =>
+        names.blockedCountries.has(good.country) ||
+        names.blockedServices.has(good.service) ||
+        providerStanding.barred(good.service, good.country) ||
+        purchases.stuck(good),
+    },
+    admission: new Admission({
+      store,
+      provider: providerStanding,
+      node: nodeStanding,
+      reservations,
+      limits: config,
+      closed: () => (state.draining ? "The server is shutting down" : null),
+    }),
+    destinations,
+    ownership: new Ownership(world, supervisor),
+    rates,
+    multiplier: config.multiplier,
+    policy: config.policy,
+  });
+  const desk = new Front({
+    world,
+    supervisor,
+    store,
+    keys,
+    opening,
+    destinations,
+    limits: { retentionMs: DEFAULT_RETENTION.scrubMs },
+    onHint: (activationId) => hints.heard(activationId),
+    onRead: () => inbox.nudge(),
+  });
+  const feed = new SettlementFeed({
+    world,
+    node,
+    loadCursor: () => store.cursor(SETTLEMENT_CURSOR),
+    onSettlement: (settlement, cursor) => settle(settlement, cursor, { world, journal, supervisor }),
+    log: (event, detail) => log.info({ ...detail }, event),
+  });
+  const sweep = new UnpaidSweep({ world, store, supervisor, node, failed: failed("unpaid order not closed") });
+  const retention = new Retention({
+    world,
+    journal,
+    supervisor,
+    times: { ...DEFAULT_RETENTION, eraseMessagesMs: config.eraseMessagesMs },
+    failed: failed("retention round failed"),
+  });
+  const health = createHealth({
+    world,
+    startedAt,
+    version: VERSION,
+    sandbox: peers.sandbox,
+    network: bound.network,
+    journal,
+    node: nodeStanding,
+    provider: providerStanding,
+    rates,
+    feed,
+    state,
+  });
+  registerGauges({ metrics, supervisor, inbox, reservations, notifier, rates, health });
+  const priceRule = `Provider cost in USD at the current BTC/USD rate, times ${config.multiplierText}, rounded up to a sat`;
+  const catalog = new Catalog({ world, provider, names, rates, multiplier: config.multiplier, priceRule });
+
+  return {
+    desk,
+    catalog,
+    health,
+    priceRule,
+    supervisor,
+
+    /** Peers first, so that the first request finds prices; none of them may keep the service from starting. */
+    async start(): Promise<void> {
+      await Promise.all([rates.start(), providerStanding.start(), nodeStanding.start()]);
+      await supervisor.start();
+      state.rehydrated = true;
+      feed.start();
+      inbox.start();
+      sweep.start();
+      retention.start();
+    },
+
+    /** From now on nothing new is sold, and `/readyz` says so. */
+    close(): void {
+      state.draining = true;
+    },
+
+    /** Ends all background work; waits up to `limitMs` for effects that are under way. */
+    async stop(limitMs: number): Promise<void> {
+      state.draining = true;
+      sweep.stop();
+      retention.stop();
+      inbox.stop();
+      rates.stop();
+      providerStanding.stop();
+      nodeStanding.stop();
+      await feed.stop();
+      await supervisor.drain(limitMs);
+      await notifier?.stop();
+    },
+  };
+}
+
+function createNotifier({ peers, world, log }: AssemblyOptions): Notifier | null {
+  if (!peers.notifier) return null;
+  return new NostrNotifier(world, {
+    secretKey: peers.notifier.secretKey,
+    discoveryRelays: peers.notifier.relays,
+    allowLoopback: peers.sandbox,
+    observe: (outcome, orderId) => log.info({ outcome, order: orderId }, "nostr notice"),
+  });
+}

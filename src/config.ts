@@ -1,0 +1,502 @@
+/**
+ * Environment -> typed configuration. Every setting stands in one table with its words for `.env.example`; every mistake is reported
+ * at once, at boot, and never with a secret's value. A secret may come from a file: `NAME_FILE=/run/secrets/name`.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { DEFAULT_POLICY, type Policy, policyFault } from "../actors/order/policy.ts";
+import { AddressSet } from "./api/address.ts";
+import { parseRootKeys } from "./l402/keys.ts";
+import { parseSecretKey } from "./notices/keys.ts";
+import { configuredRelayUrl } from "./notices/relay-url.ts";
+import { LOG_LEVELS, type LogLevel } from "./ops/logs.ts";
+import { type Multiplier, parseMultiplier } from "./pricing/quote.ts";
+
+export interface Setting {
+  readonly name: string;
+  readonly group: string;
+  /** Shown in `.env.example`; empty when unset by default. */
+  readonly fallback: string;
+  readonly help: string;
+  readonly secret?: boolean;
+}
+
+export const SETTINGS = [
+  { group: "Server", name: "PORT", fallback: "3000", help: "Port of the API." },
+  { group: "Server", name: "HOST", fallback: "127.0.0.1", help: "Address to listen on; 0.0.0.0 in a container." },
+  {
+    group: "Server",
+    name: "PUBLIC_URL",
+    fallback: "",
+    help: "Base URL as customers reach it, e.g. https://sms.example.com.",
+  },
+  {
+    group: "Server",
+    name: "DATA_DIR",
+    fallback: "./var",
+    help: "Where the database and keys live. One server per directory.",
+  },
+  { group: "Server", name: "LOG_LEVEL", fallback: "info", help: "trace, debug, info, warn, error, fatal or silent." },
+  { group: "Server", name: "LOG_FORMAT", fallback: "auto", help: "json, pretty, or auto: pretty on a terminal." },
+  {
+    group: "Server",
+    name: "TRUSTED_PROXIES",
+    fallback: "",
+    help: "Addresses or CIDRs whose X-Forwarded-For is believed, comma-separated.",
+  },
+  {
+    group: "Server",
+    name: "METRICS_TOKEN",
+    fallback: "",
+    help: "Bearer token for /metrics; without one only this host may read it.",
+    secret: true,
+  },
+  {
+    group: "Server",
+    name: "REFUSE_SANDBOX",
+    fallback: "0",
+    help: "1: never start in sandbox mode. Set in production packaging.",
+  },
+  {
+    group: "Lightning",
+    name: "LIGHTNING_URL",
+    fallback: "sandbox:",
+    help: "The node: lnd+https://host:8080, lnd+http://host:8080, or sandbox:.",
+  },
+  {
+    group: "Lightning",
+    name: "LIGHTNING_MACAROON",
+    fallback: "",
+    help: "LND macaroon, hex. As a file: the binary macaroon or hex.",
+    secret: true,
+  },
+  {
+    group: "Lightning",
+    name: "LIGHTNING_TLS_CERT_FILE",
+    fallback: "",
+    help: "PEM certificate of the node, when it signs its own.",
+  },
+  { group: "Provider", name: "HEROSMS_API_KEY", fallback: "", help: "API key of the HeroSMS account.", secret: true },
+  { group: "Provider", name: "HEROSMS_URL", fallback: "https://hero-sms.com", help: "Base URL of HeroSMS." },
+  {
+    group: "Provider",
+    name: "WEBHOOK_SECRET",
+    fallback: "",
+    help: "At least 22 characters; HeroSMS posts to /v2/l402/webhooks/rent/<secret>.",
+    secret: true,
+  },
+  {
+    group: "Provider",
+    name: "WEBHOOK_ALLOW",
+    fallback: "84.32.223.53,185.138.88.87",
+    help: "Addresses that may post to /v2/l402/webhooks/rent.",
+  },
+  {
+    group: "L402",
+    name: "ROOT_KEY",
+    fallback: "",
+    help: "Macaroon master keys, kid:<64 hex>[,...], minting key first. Default: a file in DATA_DIR, made at first start.",
+    secret: true,
+  },
+  {
+    group: "Prices",
+    name: "PRICE_MULTIPLIER",
+    fallback: "1.5",
+    help: "Price = provider cost x this, in sats, rounded up.",
+  },
+  {
+    group: "Prices",
+    name: "PRICE_SOURCES",
+    fallback: "coingecko,coinbase,kraken,mempool",
+    help: "BTC/USD sources; two must agree unless only one is named.",
+  },
+  { group: "Prices", name: "PRICE_MAX_AGE_SECONDS", fallback: "3600", help: "Sales stop when the last rate is older." },
+  { group: "Prices", name: "COINGECKO_API_KEY", fallback: "", help: "CoinGecko key.", secret: true },
+  { group: "Prices", name: "COINGECKO_PLAN", fallback: "demo", help: "demo or pro: which kind of key it is." },
+  {
+    group: "Prices",
+    name: "FIREBASE_URL",
+    fallback: "",
+    help: "Realtime Database that shares the rate at sms4sats/fxrates/current.",
+  },
+  { group: "Prices", name: "FIREBASE_SECRET", fallback: "", help: "Database secret or ID token for it.", secret: true },
+  {
+    group: "Notices",
+    name: "NOSTR_KEY",
+    fallback: "",
+    help: "nsec or hex; with it, code-received notices go out over Nostr.",
+    secret: true,
+  },
+  {
+    group: "Notices",
+    name: "NOSTR_RELAYS",
+    fallback: "wss://purplepag.es,wss://relay.damus.io",
+    help: "Relays where recipients' relay lists are looked up.",
+  },
+  { group: "Rules", name: "BLOCKED_SERVICES", fallback: "", help: "Service codes that are not sold, comma-separated." },
+  {
+    group: "Rules",
+    name: "BLOCKED_COUNTRIES",
+    fallback: "",
+    help: "HeroSMS country ids that are not sold, comma-separated.",
+  },
+  {
+    group: "Rules",
+    name: "CODE_GRACE_SECONDS",
+    fallback: "30",
+    help: "More SMS may arrive this long after the first code was read.",
+  },
+  {
+    group: "Rules",
+    name: "ERASE_AFTER_MINUTES",
+    fallback: "30",
+    help: "Codes and texts are erased this long after an order's end.",
+  },
+  { group: "Rules", name: "INVOICE_EXPIRY_SECONDS", fallback: "300", help: "Life of our invoices; at most 300." },
+  { group: "Rules", name: "OPERATOR_CONTACT", fallback: "", help: "How customers reach you; shown in /skill.md." },
+  {
+    group: "Rules",
+    name: "INDEX_VERIFY_TOKEN",
+    fallback: "",
+    help: "Text served at /.well-known/402index-verify.txt.",
+  },
+  { group: "Limits", name: "MAX_UNPAID_PER_CLIENT", fallback: "20", help: "Unpaid orders open at once per address." },
+  { group: "Limits", name: "MAX_UNPAID", fallback: "10000", help: "Unpaid orders open at once in all." },
+  { group: "Limits", name: "CREATE_PER_MINUTE", fallback: "30", help: "New orders per address and minute." },
+  { group: "Limits", name: "READ_PER_MINUTE", fallback: "600", help: "Other requests per address and minute." },
+  { group: "Limits", name: "MAX_RESIDENTS", fallback: "100000", help: "Orders kept in memory; others wake on demand." },
+  { group: "Sandbox", name: "SANDBOX_PORT", fallback: "", help: "Port of the loopback peers; default PORT + 1." },
+  {
+    group: "Sandbox",
+    name: "SANDBOX_URL",
+    fallback: "",
+    help: "Use peers that run as a process of their own (bun run sandbox).",
+  },
+  {
+    group: "Sandbox",
+    name: "SANDBOX_SMS_AFTER_MS",
+    fallback: "4000",
+    help: "An SMS arrives by itself after this; off for never.",
+  },
+] as const satisfies readonly Setting[];
+
+type Name = (typeof SETTINGS)[number]["name"];
+
+export interface LndConfig {
+  readonly baseUrl: string;
+  readonly macaroonHex: string;
+  readonly tlsCa: string | null;
+}
+
+/** Real peers, or the sandbox; never half of each. */
+export type Peers =
+  | {
+      readonly kind: "real";
+      readonly lnd: LndConfig;
+      readonly heroSms: { readonly baseUrl: string; readonly apiKey: string };
+    }
+  | {
+      readonly kind: "sandbox";
+      readonly port: number;
+      readonly url: string | null;
+      readonly smsAfterMs: number | null;
+    };
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly publicUrl: string;
+  readonly dataDir: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "json" | "pretty" | "auto";
+  readonly trustedProxies: readonly string[];
+  readonly metricsToken: string | null;
+  readonly peers: Peers;
+  readonly webhookSecret: string | null;
+  readonly webhookAllow: readonly string[];
+  /** Text for `parseRootKeys`, or null for the key file in `dataDir`. */
+  readonly rootKey: string | null;
+  readonly multiplier: Multiplier;
+  readonly multiplierText: string;
+  readonly priceSources: readonly PriceSourceName[];
+  readonly priceMaxAgeMs: number;
+  readonly coinGecko: { readonly apiKey: string; readonly plan: "demo" | "pro" } | null;
+  readonly firebase: { readonly url: string; readonly secret: string | null } | null;
+  readonly nostr: { readonly secretKey: Uint8Array; readonly relays: readonly string[] } | null;
+  readonly blockedServices: ReadonlySet<string>;
+  readonly blockedCountries: ReadonlySet<number>;
+  readonly policy: Policy;
+  readonly eraseMessagesMs: number;
+  readonly operatorContact: string | null;
+  readonly indexVerifyToken: string | null;
+  readonly maxUnpaidPerClient: number;
+  readonly maxUnpaid: number;
+  readonly createPerMinute: number;
+  readonly readPerMinute: number;
+  readonly maxResidents: number;
+}
+
+export const PRICE_SOURCE_NAMES = ["coingecko", "coinbase", "kraken", "mempool"] as const;
+export type PriceSourceName = (typeof PRICE_SOURCE_NAMES)[number];
+
+export type LoadedConfig =
+  | { readonly ok: true; readonly config: Config }
+  /** One line per mistake, naming the setting, never a secret's value. */
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Shortest secret path: 128 bits in base64url. */
+const MIN_SECRET = 22;
+/** Largest file that a setting may name, bytes: a chain of certificates is a tenth of it. */
+const MAX_FILE = 64 * 1024;
+
+/** Reads and checks the whole environment. The only file access is that of `_FILE` settings. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): LoadedConfig {
+  const read = new Reader(env);
+  const port = read.integer("PORT", 0, 65_535);
+  const peers = readPeers(read, port);
+  const policy: Policy = {
+    ...DEFAULT_POLICY,
+    invoiceExpiryMs: read.integer("INVOICE_EXPIRY_SECONDS", 60, 300) * 1_000,
+    codeGraceMs: read.integer("CODE_GRACE_SECONDS", 0, 600) * 1_000,
+  };
+  const fault = policyFault(policy);
+  if (fault) read.problems.push(fault);
+  const multiplierText = read.text("PRICE_MULTIPLIER");
+  const config: Config = {
+    port,
+    host: read.text("HOST"),
+    publicUrl: read.url("PUBLIC_URL"),
+    dataDir: read.text("DATA_DIR"),
+    logLevel: read.oneOf("LOG_LEVEL", LOG_LEVELS),
+    logFormat: read.oneOf("LOG_FORMAT", ["json", "pretty", "auto"]),
+    trustedProxies: read.addresses("TRUSTED_PROXIES"),
+    metricsToken: read.longSecret("METRICS_TOKEN"),
+    peers,
+    webhookSecret: read.longSecret("WEBHOOK_SECRET"),
+    webhookAllow: read.addresses("WEBHOOK_ALLOW"),
+    rootKey: readRootKey(read),
+    multiplier:
+      parseMultiplier(multiplierText) ?? read.wrong("PRICE_MULTIPLIER", "a decimal above 0, at most 1000", ONE),
+    multiplierText,
+    priceSources: read.listOf("PRICE_SOURCES", PRICE_SOURCE_NAMES),
+    priceMaxAgeMs: read.integer("PRICE_MAX_AGE_SECONDS", 60, 86_400) * 1_000,
+    coinGecko: readCoinGecko(read),
+    firebase: readFirebase(read),
+    nostr: readNostr(read),
+    blockedServices: new Set(read.list("BLOCKED_SERVICES")),
+    blockedCountries: new Set(read.integers("BLOCKED_COUNTRIES")),
+    policy,
+    eraseMessagesMs: read.integer("ERASE_AFTER_MINUTES", 0, 43_200) * 60_000,
+    operatorContact: read.orNull("OPERATOR_CONTACT"),
+    indexVerifyToken: read.orNull("INDEX_VERIFY_TOKEN"),
+    maxUnpaidPerClient: read.integer("MAX_UNPAID_PER_CLIENT", 1, 1_000_000),
+    maxUnpaid: read.integer("MAX_UNPAID", 1, 10_000_000),
+    createPerMinute: read.integer("CREATE_PER_MINUTE", 1, 10_000_000),
+    readPerMinute: read.integer("READ_PER_MINUTE", 1, 100_000_000),
+    maxResidents: read.integer("MAX_RESIDENTS", 1, 10_000_000),
+  };
+  return read.problems.length > 0 ? { ok: false, problems: read.problems } : { ok: true, config };
+}
+
+const ONE: Multiplier = { numerator: 1n, denominator: 1n };
+
+function readPeers(read: Reader, port: number): Peers {
+  const lightning = read.text("LIGHTNING_URL");
+  const apiKey = read.text("HEROSMS_API_KEY");
+  const sandboxNode = lightning === "sandbox:";
+  if (sandboxNode && apiKey === "") return readSandbox(read, port);
+  if (sandboxNode) read.problems.push("HEROSMS_API_KEY is set, but LIGHTNING_URL is not: configure both or neither");
+  else if (apiKey === "")
+    read.problems.push("LIGHTNING_URL is set, but HEROSMS_API_KEY is not: configure both or neither");
+  const match = /^lnd\+(https?:\/\/[^\s/]+)\/?$/.exec(lightning);
+  if (!sandboxNode && !(match?.[1] && URL.canParse(match[1])))
+    read.wrong("LIGHTNING_URL", "lnd+https://host:port or sandbox:", null);
+  const macaroonHex = read.macaroon("LIGHTNING_MACAROON");
+  if (!sandboxNode && macaroonHex === "") read.problems.push("LIGHTNING_MACAROON is needed to talk to LND");
+  const tlsCa = read.file("LIGHTNING_TLS_CERT_FILE");
+  const heroSms = { baseUrl: read.url("HEROSMS_URL"), apiKey };
+  return { kind: "real", lnd: { baseUrl: match?.[1] ?? "", macaroonHex, tlsCa }, heroSms };
+}
+
+function readSandbox(read: Reader, port: number): Peers {
+  if (read.oneOf("REFUSE_SANDBOX", ["0", "1"]) === "1") {
+    read.problems.push("Sandbox mode is refused here: set LIGHTNING_URL and HEROSMS_API_KEY");
+  }
+  // A forgotten LIGHTNING_URL must not turn a shop into a toy.
+  if (read.macaroon("LIGHTNING_MACAROON") !== "") {
+    read.problems.push("LIGHTNING_MACAROON is set, but LIGHTNING_URL names no node");
+  }
+  const own = read.text("SANDBOX_PORT");
+  const url = read.url("SANDBOX_URL");
+  const after = read.text("SANDBOX_SMS_AFTER_MS");
+  return {
+    kind: "sandbox",
+    port: own === "" && port < 65_535 ? (port === 0 ? 0 : port + 1) : read.integer("SANDBOX_PORT", 0, 65_535),
+    url: url === "" ? null : url,
+    smsAfterMs: after === "off" ? null : read.integer("SANDBOX_SMS_AFTER_MS", 0, 86_400_000),
+  };
+}
+
+function readCoinGecko(read: Reader): Config["coinGecko"] {
+  const apiKey = read.orNull("COINGECKO_API_KEY");
+  const plan = read.oneOf("COINGECKO_PLAN", ["demo", "pro"]);
+  return apiKey === null ? null : { apiKey, plan };
+}
+
+function readFirebase(read: Reader): Config["firebase"] {
+  const url = read.url("FIREBASE_URL");
+  const secret = read.orNull("FIREBASE_SECRET");
+  if (url !== "") return { url, secret };
+  if (secret !== null) read.problems.push("FIREBASE_SECRET is set, but FIREBASE_URL is not");
+  return null;
+}
+
+function readNostr(read: Reader): Config["nostr"] {
+  const text = read.orNull("NOSTR_KEY");
+  if (text === null) return null;
+  const secretKey = parseSecretKey(text);
+  if (!secretKey) return read.wrong("NOSTR_KEY", "an nsec or 64 hex digits", null);
+  const relays = read.list("NOSTR_RELAYS");
+  if (relays.length === 0 || relays.some((relay) => configuredRelayUrl(relay) === null)) {
+    read.wrong("NOSTR_RELAYS", "ws:// or wss:// URLs, comma-separated", null);
+  }
+  return { secretKey, relays };
+}
+
+function readRootKey(read: Reader): string | null {
+  const text = read.orNull("ROOT_KEY");
+  const parsed = text === null ? null : parseRootKeys(text);
+  if (parsed && !parsed.ok) read.problems.push(`ROOT_KEY: ${parsed.problem}`);
+  return text;
+}
+
+/** Collects mistakes instead of stopping at the first. */
+class Reader {
+  readonly problems: string[] = [];
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    this.#env = env;
+  }
+
+  text(name: Name): string {
+    const setting: Setting | undefined = SETTINGS.find((candidate) => candidate.name === name);
+    const direct = this.#env[name]?.trim();
+    if (direct) return direct;
+    return (setting?.secret && this.#fromFile(name)?.toString("utf8").trim()) || (setting?.fallback ?? "");
+  }
+
+  orNull(name: Name): string | null {
+    return this.text(name) || null;
+  }
+
+  /** Content of a file that a setting names, or null when it is unset. */
+  file(name: Name): string | null {
+    const path = this.text(name);
+    return path === "" ? null : (this.#readFile(name, path)?.toString("utf8") ?? null);
+  }
+
+  macaroon(name: Name): string {
+    const direct = this.#env[name]?.trim();
+    const bytes = direct ? null : this.#fromFile(name);
+    const text = direct || bytes?.toString("latin1").trim() || "";
+    if (text === "" || /^(?:[0-9a-f]{2})+$/i.test(text)) return text.toLowerCase();
+    return bytes ? bytes.toString("hex") : this.wrong(name, "hex", "");
+  }
+
+  integer(name: Name, min: number, max: number): number {
+    const text = this.text(name);
+    const value = Number(text);
+    if (/^\d{1,15}$/.test(text) && value >= min && value <= max) return value;
+    return this.wrong(name, `a whole number from ${min} to ${max}`, min);
+  }
+
+  integers(name: Name): number[] {
+    const items = this.list(name);
+    if (items.some((item) => !/^\d{1,6}$/.test(item))) this.wrong(name, "whole numbers, comma-separated", null);
+    return items.map(Number);
+  }
+
+  oneOf<const T extends string>(name: Name, allowed: readonly T[]): T {
+    const text = this.text(name);
+    const found = allowed.find((word) => word === text);
+    return found ?? this.wrong(name, `one of ${allowed.join(", ")}`, allowed[0] as T);
+  }
+
+  list(name: Name): string[] {
+    return this.text(name)
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "");
+  }
+
+  listOf<const T extends string>(name: Name, allowed: readonly T[]): T[] {
+    const items = this.list(name);
+    const good = allowed.filter((word) => items.includes(word));
+    if (good.length !== items.length || good.length === 0) this.wrong(name, `some of ${allowed.join(", ")}`, null);
+    return good;
+  }
+
+  addresses(name: Name): string[] {
+    const items = this.list(name);
+    try {
+      new AddressSet(items);
+    } catch {
+      this.wrong(name, "addresses or CIDR blocks, comma-separated", null);
+    }
+    return items;
+  }
+
+  url(name: Name): string {
+    const text = this.text(name).replace(/\/+$/, "");
+    if (text === "" || (/^https?:\/\/\S+$/.test(text) && URL.canParse(text))) return text;
+    return this.wrong(name, "an http(s) URL", "");
+  }
+
+  longSecret(name: Name): string | null {
+    const secret = this.orNull(name);
+    if (secret !== null && !/^[A-Za-z0-9_-]+$/.test(secret)) return this.wrong(name, "letters, digits, - and _", null);
+    if (secret !== null && secret.length < MIN_SECRET)
+      return this.wrong(name, `at least ${MIN_SECRET} characters`, null);
+    return secret;
+  }
+
+  wrong<T>(name: Name, expected: string, instead: T): T {
+    this.problems.push(`${name} must be ${expected}`);
+    return instead;
+  }
+
+  #fromFile(name: Name): Buffer | null {
+    const path = this.#env[`${name}_FILE`]?.trim();
+    return path ? this.#readFile(`${name}_FILE`, path) : null;
+  }
+
+  #readFile(name: string, path: string): Buffer | null {
+    try {
+      if (statSync(path).size > MAX_FILE) {
+        this.problems.push(`${name} names a file of more than ${MAX_FILE} bytes: "${path}"`);
+        return null;
+      }
+      const bytes = readFileSync(path);
+      // An empty secret would count as unset, and a shop start as a sandbox.
+      if (bytes.length === 0) this.problems.push(`${name} names an empty file: "${path}"`);
+      return bytes;
+    } catch {
+      this.problems.push(`${name} names a file that cannot be read: "${path}"`);
+      return null;
+    }
+  }
+}
+
+/** The commented `.env.example`: every setting with its words and default. */
+export function envExample(): string {
+  const lines = ["# Every setting, with its default. A secret may come from a file: NAME_FILE=/run/secrets/name"];
+  let group = "";
+  for (const setting of SETTINGS as readonly Setting[]) {
+    if (setting.group !== group) {
+      group = setting.group;
+      lines.push("", `## ${group}`);
+    }
+    lines.push("", `# ${setting.help}`, `# ${setting.name}=${setting.fallback}`);
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,37 @@
+/**
+ * One writer: an exclusive transaction held on a database of its own. The operating system lets go of it when the process dies, and
+ * readers of the main database (backup, doctor) are not kept out.
+ */
+import { Database, SQLiteError } from "bun:sqlite";
+import { join } from "node:path";
+
+export class AlreadyRunning extends Error {
+  constructor() {
+    super("Another server uses this DATA_DIR");
+    this.name = "AlreadyRunning";
+  }
+}
+
+/** A lock whose owner forgot how to let go must not go with the garbage: a collected database closes itself. */
+const held = new Set<Database>();
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof SQLiteError && (error.code ?? "").startsWith("SQLITE_BUSY");
+
+/** @throws AlreadyRunning, or what SQLite says of a directory that it cannot use. @returns how to let go. */
+export function lockDataDir(dataDir: string): () => void {
+  const db = new Database(join(dataDir, "lock.sqlite"), { create: true });
+  try {
+    db.run("PRAGMA journal_mode = DELETE");
+    db.run("PRAGMA busy_timeout = 0");
+    db.run("BEGIN EXCLUSIVE");
+  } catch (error) {
+    db.close();
+    throw isBusy(error) ? new AlreadyRunning() : error;
+  }
+  held.add(db);
+  return () => {
+    held.delete(db);
+    db.close();
+  };
+}

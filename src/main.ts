@@ -1,0 +1,211 @@
+/**
+ * The entry of the program and of the single-file build: reads the environment, starts the sandbox when nothing real is configured, starts
+ * the service, and ends both in order.
+ */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Journal } from "../actors/runtime/journal.ts";
+import { RealWorld } from "../actors/runtime/world.ts";
+import { rebindProvider } from "./binding.ts";
+import { loadCountries, SHIPPED_COUNTRIES } from "./catalog/countries.ts";
+import { loadServices, SHIPPED_SERVICES } from "./catalog/services.ts";
+import { type Config, loadConfig } from "./config.ts";
+import { lockDataDir } from "./lock.ts";
+import { runDoctor } from "./ops/doctor.ts";
+import { runHealthcheck } from "./ops/healthcheck.ts";
+import { createLog, type Log } from "./ops/logs.ts";
+import type { Names } from "./orders/request.ts";
+import { createPeers, realAddresses, sandboxAddresses } from "./peers.ts";
+import { readClockOffset } from "./sandbox/clock.ts";
+import { followClock } from "./sandbox/follow.ts";
+import { type Sandbox, startSandbox } from "./sandbox/server.ts";
+import { type Service, startService } from "./service.ts";
+import { VERSION } from "./version.ts";
+
+const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Lightning
+
+  l402-numbers                 serve (the sandbox, unless a node and a provider are configured)
+  l402-numbers check-config    check the environment and exit
+  l402-numbers healthcheck     ask the running server whether it is ready
+  l402-numbers doctor          compare journals, states and ledger; list what waits for a person
+  l402-numbers doctor find ID  one order, by order id, payment hash, invoice or activation id
+  l402-numbers rebind-provider after the HeroSMS key of the same account was changed
+  l402-numbers --version | --help
+
+Settings are environment variables; .env.example lists them.
+`;
+
+/** A second signal, or this long after the first, ends the process at once. */
+const STOP_LIMIT_MS = 30_000;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  if (command === "--version") return print(VERSION);
+  if (command === "--help" || command === "-h") return print(HELP);
+  const loaded = loadConfig(process.env);
+  if (command === "healthcheck") {
+    return runHealthcheck({ url: ownUrl(process.env.HOST, process.env.PORT) });
+  }
+  if (!loaded.ok) {
+    console.error(["The configuration has mistakes:", ...loaded.problems.map((line) => `  - ${line}`)].join("\n"));
+    return 2;
+  }
+  const { config } = loaded;
+  if (command === "check-config") return print("The configuration is good");
+  if (command === "doctor") {
+    return runDoctor(rest, { dataDir: config.dataDir, now: Date.now(), out: (line) => console.log(line) });
+  }
+  if (command === "rebind-provider") return rebind(config);
+  if (command !== undefined) {
+    console.error(`Unknown command "${command}"\n\n${HELP}`);
+    return 2;
+  }
+  return serve(config);
+}
+
+/** Where the server of this environment is reached from this machine, whatever else the environment gets wrong. */
+function ownUrl(host = "127.0.0.1", port = "3000"): string {
+  const everywhere = host === "" || host === "0.0.0.0" || host === "::";
+  const name = everywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+  return `http://${name}:${port || "3000"}`;
+}
+
+function print(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+/** A database is bound to its provider account, known by a digest of the key: a new key of the same account is told here. */
+function rebind(config: Config): number {
+  const world = new RealWorld();
+  try {
+    const unlock = lockDataDir(config.dataDir);
+    const journal = Journal.open(join(config.dataDir, "orders.sqlite"), world);
+    const peers = config.peers.kind === "real" ? realAddresses(config.peers) : sandboxAddresses("http://127.0.0.1");
+    const { provider } = createPeers(world, config, peers);
+    const changed = rebindProvider(journal.store, provider.accountFingerprint());
+    journal.close();
+    unlock();
+    return print(changed ? "The database is now bound to the configured HeroSMS key" : "Nothing to change");
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+/** One server per data directory: the lock comes before everything that writes there, the sandbox's books included. */
+async function serve(config: Config): Promise<number> {
+  try {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    const unlock = lockDataDir(config.dataDir);
+    const exitCode = await run(config);
+    unlock();
+    return exitCode;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+async function run(config: Config): Promise<number> {
+  const stopping = new AbortController();
+  const { peers } = config;
+  const embedded = peers.kind === "sandbox" && peers.url === null;
+  const world = new RealWorld(embedded ? readClockOffset(config.dataDir) : 0);
+  const pretty = config.logFormat === "pretty" || (config.logFormat === "auto" && process.stdout.isTTY === true);
+  const log = createLog({ level: config.logLevel, pretty, name: "l402-numbers", now: () => world.now() });
+  const sandboxed = peers.kind === "sandbox";
+  const webhookSecret = config.webhookSecret ?? (sandboxed ? world.random(16).toHex() : null);
+  let service: Service | null = null;
+  let sandbox: Sandbox | null = null;
+  const webhookUrl = (port: number) => `http://127.0.0.1:${port}/v2/l402/webhooks/rent/${webhookSecret}`;
+  try {
+    if (peers.kind === "sandbox" && peers.url === null) {
+      sandbox = await startSandbox({
+        world,
+        dataDir: config.dataDir,
+        port: peers.port,
+        hostname: "127.0.0.1",
+        smsAfterMs: peers.smsAfterMs,
+        webhooks: () => (service ? [webhookUrl(service.port)] : []),
+      });
+    } else if (peers.kind === "sandbox" && peers.url !== null) {
+      await followClock(world, peers.url, { webhookUrl: webhookUrl(config.port), signal: stopping.signal });
+    }
+    const url = sandbox?.url ?? (peers.kind === "sandbox" ? peers.url : null);
+    const addresses = peers.kind === "real" ? realAddresses(peers) : sandboxAddresses(url ?? "");
+    service = await startService({
+      config,
+      world,
+      log,
+      names: loadNames(config, log),
+      peers: createPeers(world, config, addresses),
+      webhookSecret,
+    });
+    announce(service, url);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    log.debug(error instanceof Error ? error : { err: error });
+    await sandbox?.stop();
+    return 1;
+  }
+  await stopSignal(log);
+  stopping.abort();
+  await service.stop();
+  await sandbox?.stop();
+  log.info("stopped");
+  return 0;
+}
+
+/** What a person at the terminal needs; also read by scripts that start a server on a free port. */
+function announce(service: Service, sandboxUrl: string | null): void {
+  console.log(`API      ${service.url}/v2/l402`);
+  console.log(`Docs     ${service.url}/docs`);
+  if (sandboxUrl !== null) console.log(`Sandbox  ${sandboxUrl}/sandbox  (no real money, no real numbers)`);
+}
+
+/** The lists that ship with the program, or refreshed ones in the data directory. */
+function loadNames(config: Config, log: Log): Names {
+  const countries = refreshed(config, "countriesList.json", log);
+  const services = refreshed(config, "servicesList.json", log);
+  const loadedCountries = countries === null ? null : loadCountries(countries);
+  const loadedServices = services === null ? null : loadServices(services);
+  for (const loaded of [loadedCountries, loadedServices]) {
+    if (loaded && !loaded.ok) log.error({ problem: loaded.problem }, "refreshed list ignored");
+  }
+  return {
+    countries: loadedCountries?.ok ? loadedCountries.countries : SHIPPED_COUNTRIES,
+    services: loadedServices?.ok ? loadedServices.services : SHIPPED_SERVICES,
+    blockedServices: config.blockedServices,
+    blockedCountries: config.blockedCountries,
+  };
+}
+
+function refreshed(config: Config, file: string, log: Log): unknown {
+  const path = join(config.dataDir, file);
+  if (!existsSync(path)) return null;
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    log.error({ err: error, file }, "refreshed list ignored");
+    return null;
+  }
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one, or a stop that takes too long, ends the process at once. */
+function stopSignal(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const stop = (signal: string) => {
+      if (asked) process.exit(1);
+      asked = true;
+      log.info({ signal }, "stopping");
+      setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+      resolve();
+    };
+    process.on("SIGTERM", () => stop("SIGTERM"));
+    process.on("SIGINT", () => stop("SIGINT"));
+  });
+}
+
+process.exit(await main(process.argv.slice(2)));

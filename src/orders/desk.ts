@@ -1,0 +1,74 @@
+/**
+ * The desk is what HTTP, and whatever else will front the service, talks to: the application's verbs, free of Elysia and of
+ * wire formats. Every method answers with a value or a `Problem`; an exception is a bug.
+ */
+import type { OrderType } from "../../actors/order/terms.ts";
+import type { Problem } from "./problem.ts";
+import type { OrderView } from "./view.ts";
+
+/** A purchase as the customer asked for it; every field optional, `{}` is a receive-sms of any service in any country. */
+export interface OrderRequest {
+  readonly type?: OrderType;
+  /** HeroSMS id, ISO alpha-2, English name, alias or "auto". */
+  readonly country?: string | number;
+  /** Code, name or alias. */
+  readonly service?: string;
+  readonly refundInvoice?: string;
+  readonly maxPriceSats?: number;
+  /** rent-number only. */
+  readonly durationMinutes?: number;
+  /** receive-sms-reactivate only: the earlier order. */
+  readonly orderId?: string;
+  readonly notify?: { readonly nostr?: string };
+}
+
+/** What a verified credential proves. */
+export interface Bearer {
+  readonly orderId: string;
+  readonly paymentHash: string;
+  /** Full rights, or only the listed ones. */
+  readonly capabilities: ReadonlySet<"read" | "cancel" | "refund" | "extend"> | "all";
+}
+
+export interface CreateInput {
+  readonly request: OrderRequest;
+  /** Whether the body had any field; an empty one replays any order of the credential. */
+  readonly emptyBody: boolean;
+  /** Address bucket of the client (IPv4 /32, IPv6 /64), for limits. */
+  readonly client: string;
+  readonly idempotencyKey: string | null;
+  /** A valid paid credential that came with the request: replay, or ownership proof of a reactivation. */
+  readonly bearer: Bearer | null;
+  /** Chain good, preimage missing or wrong: the same invoice again, with the macaroon that was presented. */
+  readonly unpaidBearer: { readonly orderId: string; readonly macaroon: string } | null;
+  /** From `parentCredential` in the body. */
+  readonly parent: Bearer | null;
+}
+
+export interface Challenge {
+  readonly kind: "challenge";
+  readonly orderId: string;
+  readonly invoice: string;
+  /** Standard base64, padded. */
+  readonly macaroon: string;
+  /** The whole WWW-Authenticate value. */
+  readonly header: string;
+  readonly priceSats: number;
+  readonly paymentHash: string;
+  readonly expiresAt: string;
+}
+
+export type Created = Challenge | { readonly kind: "existing"; readonly order: OrderView } | Problem;
+
+export interface OrderDesk {
+  /** `POST /v2/l402/order`, with the replay and idempotency rules. */
+  create(input: CreateInput): Promise<Created>;
+  /** Reads the bearer's order; counts as reading the code when one is there. */
+  read(bearer: Bearer): Promise<OrderView | Problem>;
+  /** The same challenge again while the order is unpaid; NOT as a Problem 402 but as a Challenge. Otherwise INVALID_MACAROON. */
+  challengeAgain(orderId: string, macaroon: string): Promise<Challenge | Problem>;
+  cancel(bearer: Bearer): Promise<OrderView | Problem>;
+  setRefundInvoice(bearer: Bearer, refundInvoice: string): Promise<OrderView | Problem>;
+  /** News from the provider's webhook; a hint, confirmed with the provider. Never fails. */
+  hint(activationId: string): void;
+}

@@ -1,0 +1,44 @@
+/** A refund invoice that a customer hands in: checked by the rules of BOLT 11 and against everything claimed so far. */
+
+import { REFUND_INVOICE_LIFE_MS } from "../../actors/order/policy.ts";
+import type { Destination } from "../../actors/order/state.ts";
+import type { Store } from "../../actors/runtime/store.ts";
+import type { World } from "../../actors/runtime/world.ts";
+import type { Network } from "../lightning/port.ts";
+import { checkRefundInvoice } from "../lightning/refund-invoice.ts";
+import { type Problem, problem } from "./problem.ts";
+
+export interface DestinationRules {
+  readonly world: World;
+  readonly store: Store;
+  readonly network: Network;
+  /** Our own node: paying ourselves is no refund. */
+  readonly ownPubkey: string;
+}
+
+export function readDestination(
+  refundInvoice: string,
+  { world, store, network, ownPubkey }: DestinationRules,
+  /** The order that may own the hash already. */
+  orderId: string | null = null,
+): Omit<Destination, "claimed"> | Problem {
+  const minLifeSeconds = REFUND_INVOICE_LIFE_MS / 1_000;
+  const verdict = checkRefundInvoice({ invoice: refundInvoice, network, now: world.now(), minLifeSeconds, ownPubkey });
+  if (!verdict.ok) {
+    return problem(verdict.code, verdict.message, {
+      suggestion: "Send a BOLT11 invoice without an amount, valid for two hours",
+      details: { field: "refundInvoice" },
+    });
+  }
+  const { invoice, paymentHash, expiresAt } = verdict;
+  const owner = store.claimOwner("refund_hash", paymentHash)?.orderId;
+  if ((owner !== undefined && owner !== orderId) || store.orderByPaymentHash(paymentHash)) return destinationTaken();
+  return { invoice, paymentHash, expiresAt };
+}
+
+/** Two refunds to one invoice would lose the second: the network pays a hash once. */
+export const destinationTaken = (): Problem =>
+  problem("INVALID_REFUND_INVOICE", "This refund invoice is already in use", {
+    suggestion: "Create a fresh invoice without an amount",
+    details: { field: "refundInvoice" },
+  });

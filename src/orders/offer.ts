@@ -1,0 +1,108 @@
+/** From what is wanted to what can be sold: a concrete country, a cost that has real stock, a price. */
+import type { MicroUsd, Sats } from "../../actors/order/money.ts";
+import type { Order } from "../../actors/order/state.ts";
+import { numberOf } from "../../actors/order/state.ts";
+import type { Good } from "../../actors/order/terms.ts";
+import type { Millis } from "../../actors/runtime/world.ts";
+import { type Multiplier, quoteSats } from "../pricing/quote.ts";
+import type { UsdCentsPerBtc } from "../pricing/units.ts";
+import type { NumberProvider, RentalOffer, SmsOffer } from "../provider/port.ts";
+import type { Stock } from "../provider/stock.ts";
+import { type Problem, problem } from "./problem.ts";
+import type { Wanted } from "./request.ts";
+
+/** More stock than this makes no number easier to get. */
+const PLENTY = 100;
+/** How long after its end a number can be reactivated: activation id and phone number are kept this long. */
+export const REACTIVATION_WINDOW_MS = 72 * 3_600_000;
+
+export interface OfferSources {
+  readonly stock: Stock;
+  readonly provider: Pick<NumberProvider, "reactivationOffer">;
+  /** Whether we may not sell this pair now: blocked by the operator, barred at the provider, or with an unknown buy. */
+  readonly closed: (good: Good) => boolean;
+}
+
+const nothing = (message: string): Problem =>
+  problem("UNAVAILABLE", message, { suggestion: "GET /v2/l402/catalog lists what is in stock", retryAfterSeconds: 30 });
+
+/** Picks by availability, then price. @throws ProviderUnavailable */
+export async function offerSms(wanted: Wanted, { stock, closed }: OfferSources): Promise<Good | Problem> {
+  const offers = await stock.sms(wanted.service, wanted.country);
+  const goods = offers.filter((offer) => offer.stock > 0).sort(byAvailabilityThenPrice);
+  for (const offer of goods) {
+    const good = smsGood(offer);
+    if (!closed(good)) return good;
+  }
+  return nothing("No number for this service and country is in stock");
+}
+
+/** The smallest duration at least as long; then availability, then price. @throws ProviderUnavailable */
+export async function offerRental(wanted: Wanted, { stock, closed }: OfferSources): Promise<Good | Problem> {
+  const offers = await stock.rentals(wanted.service, wanted.country);
+  const long = offers.filter((offer) => offer.hours * 60 >= wanted.durationMinutes);
+  const stocked = long.filter((offer) => offer.stock > 0);
+  const goods = stocked.sort((a, b) => a.hours - b.hours || byAvailabilityThenPrice(a, b));
+  for (const offer of goods) {
+    const good: Good = { type: "rent-number", ...rentalFields(offer), durationMinutes: wanted.durationMinutes };
+    if (!closed(good)) return good;
+  }
+  if (offers.length > 0 && long.length === 0) {
+    return problem("UNAVAILABLE", "No rental is that long", { retryable: false });
+  }
+  return nothing("No number to rent for this service and country is in stock");
+}
+
+/** One more code on a number whose order is finished. @throws ProviderUnavailable */
+export async function offerReactivation(
+  parent: Order,
+  now: Millis,
+  { provider, closed }: OfferSources,
+): Promise<Good | Problem> {
+  const number = numberOf(parent);
+  const { good: bought } = parent.terms;
+  const over = parent.endedAt === null || now - parent.endedAt > REACTIVATION_WINDOW_MS;
+  if (!number || bought.type === "rent-number" || over) return nothing("This number can no longer be reactivated");
+  const offer = await provider.reactivationOffer(number.activationId);
+  if (!offer) return nothing("The provider does not offer this number again");
+  const good: Good = {
+    type: "receive-sms-reactivate",
+    service: bought.service,
+    country: bought.country,
+    maxCost: offer.cost,
+    parentOrderId: parent.id,
+    parentActivationId: number.activationId,
+    parentPhoneNumber: number.phoneNumber,
+  };
+  return closed(good) ? nothing("This number cannot be bought right now") : good;
+}
+
+/** The price in sats, or why it is not sold at it. */
+export function price(
+  cost: MicroUsd,
+  rate: UsdCentsPerBtc,
+  multiplier: Multiplier,
+  maxPriceSats: number | null,
+): Sats | Problem {
+  const sats = quoteSats(cost, rate, multiplier);
+  if (maxPriceSats !== null && sats > maxPriceSats) {
+    return problem("PRICE_ABOVE_MAX", `The price is ${sats} sats, above maxPriceSats`, {
+      suggestion: "Raise maxPriceSats, or choose another country",
+      details: { priceSats: sats },
+    });
+  }
+  return sats;
+}
+
+const smsGood = ({ service, country, cost }: SmsOffer): Good => ({
+  type: "receive-sms",
+  service,
+  country,
+  maxCost: cost,
+});
+
+const rentalFields = ({ service, country, cost, hours }: RentalOffer) => ({ service, country, maxCost: cost, hours });
+
+function byAvailabilityThenPrice(a: { stock: number; cost: number }, b: { stock: number; cost: number }): number {
+  return Math.min(b.stock, PLENTY) - Math.min(a.stock, PLENTY) || a.cost - b.cost;
+}

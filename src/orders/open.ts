@@ -1,0 +1,166 @@
+/**
+ * Opening an order: interpret, offer, price, reserve, ask the node for an invoice, then one commit. Everything that can be refused is
+ * refused before an invoice exists.
+ */
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { open as decideOpen } from "../../actors/order/decide.ts";
+import type { Claim } from "../../actors/order/decision.ts";
+import type { Sats } from "../../actors/order/money.ts";
+import type { Policy } from "../../actors/order/policy.ts";
+import type { Order } from "../../actors/order/state.ts";
+import type { Good, OrderId, Terms } from "../../actors/order/terms.ts";
+import type { Supervisor } from "../../actors/runtime/supervisor.ts";
+import type { World } from "../../actors/runtime/world.ts";
+import { type LightningNode, NodeUnavailable } from "../lightning/port.ts";
+import type { Multiplier } from "../pricing/quote.ts";
+import type { RateBook } from "../pricing/rate.ts";
+import { ProviderUnavailable } from "../provider/port.ts";
+import { type Admission, temporarily } from "./admission.ts";
+import type { CreateInput } from "./desk.ts";
+import { type DestinationRules, readDestination } from "./destination.ts";
+import { type OfferSources, offerReactivation, offerRental, offerSms, price } from "./offer.ts";
+import type { Ownership } from "./ownership.ts";
+import { isProblem, type Problem } from "./problem.ts";
+import { interpret, type Names, type Wanted } from "./request.ts";
+
+export interface OpeningOptions {
+  readonly world: World;
+  readonly supervisor: Supervisor;
+  readonly node: LightningNode;
+  readonly names: Names;
+  readonly offers: OfferSources;
+  readonly admission: Admission;
+  readonly destinations: DestinationRules;
+  readonly ownership: Ownership;
+  readonly rates: Pick<RateBook, "current">;
+  readonly multiplier: Multiplier;
+  readonly policy: Policy;
+}
+
+/** The hashed idempotency key, with the digest of its request. */
+export type KeyClaim = Claim & { readonly detail: string };
+
+/** A claim on an idempotency key was lost: somebody opened an order with it meanwhile. */
+export const KEY_TAKEN = "key_taken";
+
+export class Opening {
+  readonly #options: OpeningOptions;
+
+  constructor(options: OpeningOptions) {
+    this.#options = options;
+  }
+
+  /** Opens one order, or says why not. */
+  async open(input: CreateInput, keyClaim: KeyClaim | null): Promise<Order | Problem | typeof KEY_TAKEN> {
+    const { admission } = this.#options;
+    const refusal = admission.enter(input.client);
+    if (refusal) return refusal;
+    try {
+      return await this.#admitted(input, keyClaim);
+    } catch (error) {
+      if (error instanceof ProviderUnavailable) return temporarily("The number provider did not answer", 10);
+      if (!(error instanceof NodeUnavailable)) throw error;
+      admission.nodeFailed();
+      return temporarily("The Lightning node did not answer", 10);
+    } finally {
+      admission.leave(input.client);
+    }
+  }
+
+  async #admitted(input: CreateInput, keyClaim: KeyClaim | null): Promise<Order | Problem | typeof KEY_TAKEN> {
+    const { names, destinations, admission, world } = this.#options;
+    const wanted = interpret(input.request, names);
+    if (isProblem(wanted)) return wanted;
+    const destination = wanted.refundInvoice === null ? null : readDestination(wanted.refundInvoice, destinations);
+    if (destination && isProblem(destination)) return destination;
+    const parent = wanted.type === "receive-sms-reactivate" ? await this.#parent(wanted, input) : null;
+    if (parent && isProblem(parent)) return parent;
+    const peers = admission.peers();
+    if (peers) return peers;
+    const good = await this.#offer(wanted, parent);
+    if (isProblem(good)) return good;
+    const priceSats = this.#price(good, wanted);
+    if (typeof priceSats !== "number") return priceSats;
+    const release = admission.reserve(input.client, good, priceSats);
+    if (typeof release !== "function") return release;
+    try {
+      const terms = await this.#terms(good, priceSats, wanted);
+      const opened = decideOpen({ id: this.#newId(), terms, destination, now: world.now() });
+      const order = await this.#commit(opened, input.client, keyClaim);
+      if (order !== KEY_TAKEN) admission.opened(order, input.client);
+      return order;
+    } finally {
+      release();
+    }
+  }
+
+  #parent(wanted: Wanted, input: CreateInput): Promise<Order | Problem> {
+    return this.#options.ownership.parent(wanted.parentOrderId, [input.parent, input.bearer]);
+  }
+
+  #offer(wanted: Wanted, parent: Order | null): Promise<Good | Problem> {
+    const { offers, world } = this.#options;
+    if (parent) return offerReactivation(parent, world.now(), offers);
+    return wanted.type === "rent-number" ? offerRental(wanted, offers) : offerSms(wanted, offers);
+  }
+
+  #price(good: Good, wanted: Wanted): Sats | Problem {
+    const { rates, multiplier } = this.#options;
+    const rate = rates.current();
+    if (!rate) return temporarily("No current bitcoin price is known", 30);
+    return price(good.maxCost, rate.cents, multiplier, wanted.maxPriceSats);
+  }
+
+  async #terms(good: Good, priceSats: Sats, wanted: Wanted): Promise<Terms> {
+    const { world, node, policy, destinations } = this.#options;
+    const createdAt = world.now();
+    const invoice = await node.createInvoice({
+      amountSats: priceSats,
+      description: DESCRIPTIONS[good.type],
+      expirySeconds: policy.invoiceExpiryMs / 1_000,
+    });
+    return {
+      good,
+      priceSats,
+      createdAt,
+      invoice: invoice.bolt11,
+      paymentHash: invoice.paymentHash,
+      invoiceExpiresAt: createdAt + policy.invoiceExpiryMs,
+      node: destinations.ownPubkey,
+      notifyNpub: wanted.notifyNpub,
+      requestDigest: wanted.digest,
+      policy,
+    };
+  }
+
+  async #commit(
+    opened: ReturnType<typeof decideOpen>,
+    client: string,
+    keyClaim: KeyClaim | null,
+  ): Promise<Order | typeof KEY_TAKEN> {
+    const nothing = { postings: [], effects: [], messages: [] };
+    const claims = keyClaim ? [keyClaim] : [];
+    const result = await this.#options.supervisor.open({
+      before: null,
+      ...opened,
+      ...nothing,
+      claims,
+      openedBy: client,
+    });
+    if (result.kind === "claim_lost") return KEY_TAKEN;
+    if (result.kind === "refused") throw result.error;
+    return opened.order;
+  }
+
+  /** 128 random bits: an id cannot be guessed, though knowing it opens nothing. */
+  #newId(): OrderId {
+    return bytesToHex(this.#options.world.random(16)) as OrderId;
+  }
+}
+
+/** What the payer's wallet shows. Never the service: an invoice travels. */
+const DESCRIPTIONS = {
+  "receive-sms": "SMS verification number",
+  "receive-sms-reactivate": "SMS verification number, another code",
+  "rent-number": "Phone number rental",
+} as const;

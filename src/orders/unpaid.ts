@@ -1,0 +1,94 @@
+/**
+ * Unpaid orders are rows without an actor's timer. This sweep closes them when their invoice expired: it cancels the invoice at the node,
+ * because only then is it surely unpaid, and tells the order what the node said.
+ */
+import type { Order } from "../../actors/order/state.ts";
+import type { Store } from "../../actors/runtime/store.ts";
+import type { Supervisor } from "../../actors/runtime/supervisor.ts";
+import { type Cancel, type Millis, nextTick, type World } from "../../actors/runtime/world.ts";
+import { type LightningNode, NodeUnavailable } from "../lightning/port.ts";
+
+/** An invoice may settle in its last second; the node needs a moment to say so. */
+const AFTER_EXPIRY_MS = 15_000;
+const MAX_SLEEP_MS = 60_000;
+const MIN_SLEEP_MS = 5_000;
+const SLICE = 50;
+
+export interface UnpaidOptions {
+  readonly world: World;
+  readonly store: Store;
+  readonly supervisor: Supervisor;
+  readonly node: LightningNode;
+  readonly failed: (error: unknown) => void;
+}
+
+export class UnpaidSweep {
+  readonly #options: UnpaidOptions;
+  #timer: Cancel | null = null;
+  #stopped = true;
+
+  constructor(options: UnpaidOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopped = false;
+    void this.#sweep();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.();
+  }
+
+  async #sweep(): Promise<void> {
+    const { world, failed } = this.#options;
+    let next: Millis;
+    try {
+      next = this.#next(await this.#closeExpired());
+    } catch (error) {
+      failed(error);
+      next = nextTick(world.now() + MIN_SLEEP_MS, MAX_SLEEP_MS);
+    }
+    if (!this.#stopped) this.#timer = world.at(next, () => void this.#sweep());
+  }
+
+  /** @returns whether every expired order left `unpaid`. Those that cannot leave now do not stand in the way of the others. */
+  async #closeExpired(): Promise<boolean> {
+    const { world, store } = this.#options;
+    const before = world.now() - AFTER_EXPIRY_MS;
+    let stayed = 0;
+    for (;;) {
+      const expired = store.expiredUnpaid(before, SLICE, stayed);
+      const ends = await Promise.all(expired.map((order) => this.#close(order)));
+      stayed += ends.filter((end) => end !== "closed").length;
+      if (expired.length < SLICE || ends.includes("node_silent") || this.#stopped) return stayed === 0;
+    }
+  }
+
+  #next(all: boolean): Millis {
+    const { world, store } = this.#options;
+    const now = world.now();
+    const expiry = all ? store.nextUnpaidExpiry() : null;
+    const wanted = expiry === null ? Number.POSITIVE_INFINITY : expiry + AFTER_EXPIRY_MS + 1;
+    return Math.min(Math.max(wanted, now + MIN_SLEEP_MS), nextTick(now + MIN_SLEEP_MS, MAX_SLEEP_MS));
+  }
+
+  async #close({ id, terms }: Order): Promise<"closed" | "stays" | "node_silent"> {
+    const { node, supervisor, failed } = this.#options;
+    try {
+      const state = await node.cancelInvoice(terms.paymentHash);
+      if (state.kind === "open") return "stays";
+      if (state.kind === "settled") {
+        const { settledAt, receivedMsats } = state.settlement;
+        await supervisor.tell(id, { type: "Settled", settledAt, receivedMsats });
+      } else {
+        await supervisor.tell(id, { type: "SurelyUnpaid" });
+      }
+      return "closed";
+    } catch (error) {
+      failed(error);
+      return error instanceof NodeUnavailable ? "node_silent" : "stays";
+    }
+  }
+}

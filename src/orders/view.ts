@@ -1,0 +1,233 @@
+/** An order as its customer reads it (docs/architecture.md, "HTTP"). */
+import type { Order } from "../../actors/order/state.ts";
+import { numberOf } from "../../actors/order/state.ts";
+import { FINAL, type Status, status } from "../../actors/order/status.ts";
+import { isRefundable, type OrderType } from "../../actors/order/terms.ts";
+import type { StoredMessage } from "../../actors/runtime/store.ts";
+import { iso, type Millis } from "../../actors/runtime/world.ts";
+import { DEFAULT_RETENTION } from "./retention.ts";
+
+export interface MessageView {
+  code: string | null;
+  text: string | null;
+  from: string | null;
+  receivedAt: string;
+}
+
+export interface RefundView {
+  status: "none" | "pending" | "paid" | "needs_destination" | "unclaimed";
+  amountSats: number | null;
+  /** Hash of the invoice that is or was paid. */
+  paymentHash: string | null;
+  /** Proof that the refund arrived. */
+  preimage: string | null;
+  refundedAt: string | null;
+  /** Until when an order without a usable destination waits for one. */
+  claimUntil: string | null;
+}
+
+export interface NextView {
+  action: "pay" | "wait" | "read_code" | "give_refund_invoice" | "none";
+  message: string;
+  /** When to come back, seconds. */
+  afterSeconds: number | null;
+}
+
+export interface OrderView {
+  orderId: string;
+  type: OrderType;
+  status: Status;
+  country: number;
+  service: string;
+  phoneNumber: string | null;
+  /** The newest code, or null. */
+  code: string | null;
+  messages: MessageView[];
+  priceSats: number;
+  createdAt: string;
+  paidAt: string | null;
+  /** End of what is waited for, or of the record; null when nothing ends by itself, or its time has passed. */
+  expiresAt: string | null;
+  /** From when a cancel is accepted, the earliest possible time before payment; null for types that cannot be cancelled. */
+  cancelAvailableAt: string | null;
+  durationMinutes: number | null;
+  refund: RefundView;
+  next: NextView;
+}
+
+export interface ViewLimits {
+  /** How long an ended order stays readable, ms. */
+  readonly retentionMs: number;
+}
+
+/** Below this much life of its refund invoice, and no attempt made, a fresh one is asked for. */
+const FRESH_DESTINATION_MS = 3 * 60_000;
+
+export function viewOf(order: Order, messages: readonly StoredMessage[], now: Millis, limits: ViewLimits): OrderView {
+  const { good, createdAt, priceSats, policy } = order.terms;
+  const code = messages.findLast((message) => message.code !== null)?.code ?? null;
+  const orIso = (time: Millis | null) => (time === null ? null : iso(time));
+  const cancelFrom = (order.payment?.settledAt ?? createdAt) + policy.cancelAfterMs;
+  const until = expiresAt(order, limits);
+  return {
+    orderId: order.id,
+    type: good.type,
+    status: status(order),
+    country: good.country,
+    service: good.service,
+    phoneNumber: numberOf(order)?.phoneNumber ?? null,
+    code,
+    messages: messages.map((message) => ({
+      code: message.code,
+      text: message.text,
+      from: message.sender,
+      receivedAt: iso(message.receivedAt ?? message.storedAt),
+    })),
+    priceSats,
+    createdAt: iso(createdAt),
+    paidAt: orIso(order.payment?.settledAt ?? order.provenAt),
+    expiresAt: orIso(until !== null && until > now ? until : null),
+    cancelAvailableAt: orIso(isRefundable(good) ? cancelFrom : null),
+    durationMinutes: good.type === "rent-number" ? good.durationMinutes : null,
+    refund: refundView(order),
+    next: nextStep(order, now, {
+      hasCode: code !== null,
+      erased: messages.length === 0 && order.messageIds.length > 0,
+    }),
+  };
+}
+
+function expiresAt(order: Order, { retentionMs }: ViewLimits): Millis | null {
+  const { state, endedAt, payment } = order;
+  switch (state.kind) {
+    case "unpaid":
+      return order.terms.invoiceExpiresAt;
+    case "lapsed":
+      return endedAt === null ? null : endedAt + DEFAULT_RETENTION.buryLapsedMs;
+    case "buying":
+    case "buyUnknown":
+    case "waiting":
+    case "closing":
+      return payment?.smsBy ?? null;
+    case "renting":
+    case "delivered":
+    case "finishing":
+      return state.number.endsAt;
+    case "refunding":
+    case "refundUnknown":
+      return null;
+    case "refundStuck":
+      return state.due;
+    case "done":
+      return endedAt === null ? null : endedAt + retentionMs;
+  }
+}
+
+function refundView(order: Order): RefundView {
+  const { state, refund, destination, owedMsats } = order;
+  const owed = Math.floor(owedMsats / 1000);
+  const blank = { amountSats: null, paymentHash: null, preimage: null, refundedAt: null, claimUntil: null };
+  if (refund) {
+    const { amountSats, paymentHash, preimage, at } = refund;
+    return { ...blank, status: "paid", amountSats, paymentHash, preimage, refundedAt: iso(at) };
+  }
+  switch (state.kind) {
+    case "refunding":
+    case "refundUnknown":
+      return { ...blank, status: "pending", amountSats: owed, paymentHash: destination?.paymentHash ?? null };
+    case "refundStuck":
+      return state.due === null
+        ? { ...blank, status: "unclaimed", amountSats: owed }
+        : { ...blank, status: "needs_destination", amountSats: owed, claimUntil: iso(state.due) };
+    case "done":
+      return state.as === "failed" && owed > 0
+        ? { ...blank, status: "needs_destination", amountSats: owed }
+        : { ...blank, status: "none" };
+    default:
+      return { ...blank, status: "none" };
+  }
+}
+
+const next = (action: NextView["action"], message: string, afterSeconds: number | null): NextView => ({
+  action,
+  message,
+  afterSeconds,
+});
+
+interface Seen {
+  readonly hasCode: boolean;
+  /** There were messages, and their texts are gone. */
+  readonly erased: boolean;
+}
+
+function nextStep(order: Order, now: Millis, { hasCode, erased }: Seen): NextView {
+  const { state, destination } = order;
+  const refundable = isRefundable(order.terms.good);
+  // No refund has gone out yet.
+  if (["buying", "buyUnknown", "waiting", "closing"].includes(state.kind)) {
+    if (refundable && (!destination || destination.expiresAt - now < FRESH_DESTINATION_MS)) {
+      const why = destination ? "The refund invoice is about to expire" : "No refund invoice is set";
+      return next("give_refund_invoice", `${why}: post one to /refund-invoice, and keep polling`, 5);
+    }
+  }
+  switch (state.kind) {
+    case "unpaid":
+      return order.provenAt === null
+        ? next("pay", "Pay the invoice, then read the order with Authorization: L402 macaroon:preimage", 5)
+        : next("wait", "Payment shown; waiting for the node's confirmation", 2);
+    case "lapsed":
+      return order.provenAt === null
+        ? next("none", "The invoice expired unpaid; create a new order", null)
+        : next("wait", "Payment shown, and the node does not know of it: this is being looked into", 60);
+    case "buying":
+    case "buyUnknown":
+      return next("wait", "A number is being bought", 3);
+    case "waiting":
+      return next("wait", "Use the number now; poll until the code is there", 5);
+    case "closing":
+      return next("wait", `The number is being given back${refundable ? "; the refund follows" : ""}`, 5);
+    case "delivered":
+      return hasCode
+        ? next("read_code", "The code is here; more messages may follow for a short while", 10)
+        : next("wait", "A message without a code is here; keep polling, the number is kept for the code", 5);
+    case "finishing":
+      return hasCode
+        ? next("read_code", "The code is here; the number is being given back", 10)
+        : next("wait", "A message without a code is here; the number is being given back", 10);
+    case "renting":
+      return next("wait", "The rental is active; messages appear here until expiresAt", 30);
+    case "refunding":
+      return destination && destination.expiresAt - now < FRESH_DESTINATION_MS && state.step === "pausing"
+        ? next("give_refund_invoice", "The refund invoice is about to expire: post a fresh one to /refund-invoice", 10)
+        : next("wait", "The refund is being paid", 10);
+    case "refundUnknown":
+      return next("wait", "The refund is in flight; this can take long when the receiver holds it", 30);
+    case "refundStuck":
+      return state.due === null
+        ? next("none", "The claim window is over; contact the operator", null)
+        : next(
+            "give_refund_invoice",
+            "Still open: post a fresh refundInvoice to /refund-invoice to get your sats",
+            null,
+          );
+    case "done":
+      return state.as === "failed" && order.owedMsats >= 1000
+        ? next(
+            "give_refund_invoice",
+            `${state.number ? "The number ended before any message" : "No number could be had"}: post a refundInvoice to /refund-invoice to get your sats`,
+            null,
+          )
+        : next("none", erased ? "The order is complete; its messages were erased" : DONE[state.as], null);
+  }
+}
+
+const DONE = {
+  completed: "The order is complete",
+  refunded: "The refund was paid",
+  failed: "The order failed",
+  expired: "No code came in time; this order type is not refundable",
+} as const;
+
+/** Whether the order ended so long ago that a replayed purchase means a new one. */
+export const endedLongAgo = (order: Order, now: Millis, graceMs: number): boolean =>
+  FINAL.has(status(order)) && order.endedAt !== null && now - order.endedAt > graceMs;

@@ -1,0 +1,68 @@
+/** The real peers of a service, made from its configuration: node, provider, price sources, shared rates, notices. */
+import type { World } from "../actors/runtime/world.ts";
+import type { ServicePeers } from "./assembly.ts";
+import type { Config, Peers } from "./config.ts";
+import { createLnd } from "./lightning/lnd.ts";
+import { FirebaseRates } from "./pricing/firebase.ts";
+import { coinbase, coinGecko, kraken, mempoolSpace, type PriceSource } from "./pricing/sources.ts";
+import { createHeroSms } from "./provider/herosms/adapter.ts";
+import type { AccountTrouble } from "./provider/port.ts";
+
+/** Where the peers are, when they are not the public ones. */
+export interface PeerAddresses {
+  readonly lnd: { readonly baseUrl: string; readonly macaroonHex: string; readonly tlsCa: string | null };
+  readonly heroSms: { readonly baseUrl: string; readonly apiKey: string };
+  /** Base URL per price source; null for the public ones. */
+  readonly prices: ((name: string) => string) | null;
+  readonly relays: readonly string[] | null;
+  readonly sandbox: boolean;
+}
+
+export const realAddresses = (peers: Peers & { kind: "real" }): PeerAddresses => ({
+  lnd: peers.lnd,
+  heroSms: peers.heroSms,
+  prices: null,
+  relays: null,
+  sandbox: false,
+});
+
+/** The loopback peers under one URL speak the same protocols as the real ones. */
+export const sandboxAddresses = (url: string): PeerAddresses => ({
+  lnd: { baseUrl: url, macaroonHex: "5a4d", tlsCa: null },
+  heroSms: { baseUrl: url, apiKey: "sandbox" },
+  prices: (name) => `${url}/prices/${name}`,
+  relays: [`${url.replace(/^http/, "ws")}/relay`],
+  sandbox: true,
+});
+
+export function createPeers(world: World, config: Config, addresses: PeerAddresses): ServicePeers {
+  const { lnd, heroSms, relays, sandbox } = addresses;
+  const troubles = { listener: (_: AccountTrouble) => {} };
+  const { tlsCa, ...node } = lnd;
+  return {
+    node: createLnd({ world, ...node, ...(tlsCa !== null && { tlsCa }) }),
+    provider: createHeroSms({ world, ...heroSms, onTrouble: (trouble) => troubles.listener(trouble) }),
+    priceSources: priceSources(config, addresses),
+    sharedRates: sharedRates(world, config),
+    notifier: config.nostr && { ...config.nostr, relays: relays ?? config.nostr.relays },
+    sandbox,
+    troubles,
+  };
+}
+
+function priceSources({ priceSources: wanted, coinGecko: key }: Config, { prices }: PeerAddresses): PriceSource[] {
+  const at = (name: string) => (prices ? { baseUrl: prices(name) } : {});
+  const makers = {
+    coingecko: () => coinGecko({ ...at("coingecko"), ...(key && { key: { plan: key.plan, value: key.apiKey } }) }),
+    coinbase: () => coinbase(at("coinbase")),
+    kraken: () => kraken(at("kraken")),
+    mempool: () => mempoolSpace(at("mempool")),
+  };
+  return wanted.map((name) => makers[name]());
+}
+
+function sharedRates(world: World, { firebase }: Config): FirebaseRates | null {
+  if (!firebase) return null;
+  const { url: baseUrl, secret } = firebase;
+  return new FirebaseRates(world, { baseUrl, ...(secret !== null && { auth: { kind: "secret", secret } as const }) });
+}

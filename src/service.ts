@@ -1,0 +1,127 @@
+/**
+ * The service as a process runs it: a database that is opened and bound, the application on it, and HTTP in front. Its caller holds the
+ * lock on the data directory.
+ */
+import { join } from "node:path";
+import { Journal } from "../actors/runtime/journal.ts";
+import { type RealWorld, sleep } from "../actors/runtime/world.ts";
+import { createApi, serveOptions } from "./api/app.ts";
+import { assemble, type ServicePeers } from "./assembly.ts";
+import { bind } from "./binding.ts";
+import type { Config } from "./config.ts";
+import { loadRootKeys } from "./keyfile.ts";
+import type { Log } from "./ops/logs.ts";
+import { Metrics } from "./ops/metrics.ts";
+import type { Names } from "./orders/request.ts";
+import { VERSION } from "./version.ts";
+
+export interface Service {
+  /** Where it listens, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  /** No new work, then everything that runs is finished, then the database is closed. */
+  stop(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly world: RealWorld;
+  readonly log: Log;
+  readonly names: Names;
+  readonly peers: ServicePeers;
+  /** Last segment of the webhook path, or null to close it. */
+  readonly webhookSecret: string | null;
+}
+
+/** How long effects that are under way may take to come back at shutdown; containers are killed after ten seconds. */
+const DRAIN_MS = 7_000;
+/** How long requests that are under way may take at shutdown. */
+const REQUESTS_MS = 2_000;
+
+/** @throws WrongBinding, NodeUnavailable (at first boot), or what a port of the system throws. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, world, log, names, peers } = options;
+  const journal = Journal.open(join(config.dataDir, "orders.sqlite"), world);
+  try {
+    const bound = await bind(world, journal.store, peers.node, {
+      providerAccount: peers.provider.accountFingerprint(),
+      sandbox: peers.sandbox,
+    });
+    const keys = loadRootKeys(world, config.dataDir, config.rootKey);
+    if (config.metricsToken === null && !peers.sandbox) {
+      log.warn("METRICS_TOKEN is not set: behind a proxy on this machine, anybody could read /metrics");
+    }
+    const metrics = new Metrics();
+    const app = assemble({ world, log, metrics, config, names, peers, journal, bound, keys });
+    const api = createApi({
+      desk: app.desk,
+      catalog: app.catalog,
+      health: app.health,
+      keys,
+      world,
+      log,
+      metrics,
+      config: {
+        publicUrl: config.publicUrl,
+        version: VERSION,
+        serviceName: "l402-numbers",
+        sandbox: peers.sandbox,
+        indexVerifyToken: config.indexVerifyToken,
+        webhookSecret: options.webhookSecret,
+        webhookAllow: config.webhookAllow,
+        trustedProxies: config.trustedProxies,
+        metricsToken: config.metricsToken,
+        limits: {
+          orders: { perMinute: config.createPerMinute, burst: config.createPerMinute },
+          reads: { perMinute: config.readPerMinute, burst: config.readPerMinute },
+        },
+        priceRule: app.priceRule,
+        operatorContact: config.operatorContact,
+        blockedServices: [...config.blockedServices],
+        blockedCountries: [...config.blockedCountries].map(String),
+        times: {
+          invoiceExpiryMs: config.policy.invoiceExpiryMs,
+          cancelAfterMs: config.policy.cancelAfterMs,
+          smsTimeoutMs: config.policy.smsTimeoutMs,
+          refundInvoiceLifeMs: 30 * 60_000,
+          codeRetentionMs: config.eraseMessagesMs,
+        },
+      },
+    });
+
+    await app.start();
+    const server = await listen(api, config).catch(async (error) => {
+      await app.stop(DRAIN_MS);
+      throw error;
+    });
+
+    return {
+      url: `http://${urlHost(config.host)}:${server.port}`,
+      port: server.port,
+      async stop() {
+        app.close();
+        // A client that never finishes its request must not hold up the stop.
+        await Promise.race([server.stop(), sleep(world, REQUESTS_MS)]);
+        await server.stop(true);
+        await app.stop(DRAIN_MS);
+        journal.close();
+      },
+    };
+  } catch (error) {
+    journal.close();
+    throw error;
+  }
+}
+
+/** @throws Error when the port is taken. */
+async function listen(api: ReturnType<typeof createApi>, { host, port }: Config) {
+  const { server } = api.listen(serveOptions({ hostname: host, port }));
+  if (!server?.port) throw new Error("The server does not listen");
+  return { port: server.port, stop: (now?: boolean) => server.stop(now) };
+}
+
+/** An address that a person on this machine can open. */
+function urlHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}

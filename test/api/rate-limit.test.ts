@@ -1,0 +1,49 @@
+import { describe, expect, test } from "bun:test";
+import { TokenBuckets } from "../../src/api/rate-limit.ts";
+
+const NOW = 1_800_000_000_000;
+
+describe("token buckets", () => {
+  test("give the burst, then one token per interval, and say how long to wait, rounded up", () => {
+    const buckets = new TokenBuckets({ perMinute: 40, burst: 2 });
+    expect([buckets.take("a", NOW), buckets.take("a", NOW)]).toEqual([0, 0]);
+    expect(buckets.take("a", NOW)).toBe(2); // 1.5 s
+    expect(buckets.take("a", NOW + 1_499)).toBe(1);
+    expect(buckets.take("a", NOW + 1_500)).toBe(0);
+    expect(buckets.take("a", NOW + 1_500)).toBe(2);
+  });
+
+  test("never hold more than the burst", () => {
+    const buckets = new TokenBuckets({ perMinute: 60, burst: 2 });
+    buckets.take("a", NOW);
+    const later = NOW + 3_600_000;
+    expect([1, 2, 3].map(() => buckets.take("a", later))).toEqual([0, 0, 1]);
+  });
+
+  test("take nothing away when the clock steps back, and go on from there", () => {
+    const buckets = new TokenBuckets({ perMinute: 60, burst: 1 });
+    expect(buckets.take("a", NOW)).toBe(0);
+    expect(buckets.take("a", NOW - 60_000)).toBe(1);
+    expect(buckets.take("a", NOW - 59_000)).toBe(0);
+  });
+
+  test("stay within their number: the client not seen for longest is forgotten", () => {
+    const buckets = new TokenBuckets({ perMinute: 1, burst: 1 }, 100);
+    for (let client = 0; client < 100; client++) buckets.take(`c${client}`, NOW);
+    buckets.take("c0", NOW);
+    for (let client = 100; client < 150; client++) buckets.take(`c${client}`, NOW);
+    expect(buckets.size).toBe(100);
+    expect(buckets.take("c0", NOW)).toBeGreaterThan(0);
+    expect(buckets.take("c1", NOW)).toBe(0);
+  });
+
+  test("need a rate", () => {
+    for (const rate of [
+      { perMinute: 0, burst: 1 },
+      { perMinute: 1, burst: 0 },
+      { perMinute: Number.NaN, burst: 1 },
+    ]) {
+      expect(() => new TokenBuckets(rate)).toThrow(RangeError);
+    }
+  });
+});

@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import type { Order } from "../../actors/order/state.ts";
+import type { CreateInput } from "../../src/orders/desk.ts";
+import { Front, type FrontOptions } from "../../src/orders/front.ts";
+import { digestOf } from "../../src/orders/request.ts";
+
+const REQUEST = { service: "tg" };
+const NOW = 1_000_000;
+const unpaid = { state: { kind: "unpaid", asking: true }, payment: null, terms: { invoiceExpiresAt: NOW + 1_000 } };
+
+/** A desk whose key names one order; opening another would be a defect. */
+function desk(order: object): Front {
+  const options = {
+    world: { now: () => NOW },
+    supervisor: { read: () => order as Order },
+    store: { claimOwner: () => ({ orderId: "o1", detail: digestOf(REQUEST), at: 0 }) },
+    keys: { pseudonym: (text: string) => text },
+    opening: { open: () => Promise.reject(new Error("opened another order")) },
+  };
+  // Only what a repeated key touches.
+  return new Front(options as unknown as FrontOptions);
+}
+
+const input: CreateInput = {
+  request: REQUEST,
+  emptyBody: false,
+  client: "a",
+  idempotencyKey: "0123456789abcdef012345",
+  bearer: null,
+  unpaidBearer: null,
+  parent: null,
+};
+
+test("a repeated key never says that a purchase expired whose preimage was shown, also before the node's word", async () => {
+  for (const state of ["unpaid", "lapsed"]) {
+    const order = { ...unpaid, state: { kind: state, asking: false }, provenAt: NOW - 10 };
+    expect(await desk(order).create(input)).toMatchObject({
+      problem: "IDEMPOTENCY_CONFLICT",
+      details: { statusUrl: "/v2/l402/order/o1" },
+    });
+  }
+});
+
+test("a repeated key whose invoice expired unpaid is spent", async () => {
+  const answer = await desk({ ...unpaid, state: { kind: "lapsed" }, provenAt: null }).create(input);
+  expect(answer).toMatchObject({ problem: "IDEMPOTENCY_CONFLICT", message: expect.stringContaining("expired") });
+});

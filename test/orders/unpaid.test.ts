@@ -1,0 +1,186 @@
+import { describe, expect, test } from "bun:test";
+import { msats } from "../../actors/order/money.ts";
+import { type InvoiceState, type LightningNode, NodeUnavailable } from "../../src/lightning/port.ts";
+import { UnpaidSweep } from "../../src/orders/unpaid.ts";
+import { hashOf, idOf, MINUTE, PRICE_SATS, SECOND, startEngine } from "../actors/runtime/engine.ts";
+
+function sweeping() {
+  const engine = startEngine();
+  const { world, store, supervisor } = engine;
+  const cancelled: string[] = [];
+  const failures: string[] = [];
+  const answers = new Map<string, InvoiceState["kind"] | "unavailable" | "broken">();
+  const node: Pick<LightningNode, "cancelInvoice"> = {
+    async cancelInvoice(paymentHash) {
+      cancelled.push(paymentHash);
+      const kind = answers.get(paymentHash) ?? "dead";
+      if (kind === "unavailable") throw new NodeUnavailable("down");
+      if (kind === "broken") throw new Error("a bug");
+      if (kind !== "settled") return { kind };
+      const receivedMsats = msats(PRICE_SATS * 1_000);
+      return { kind, settlement: { paymentHash, settledAt: world.now() - SECOND, receivedMsats } };
+    },
+  };
+  const sweep = new UnpaidSweep({
+    world,
+    store,
+    supervisor,
+    // Only what a sweep asks.
+    node: node as LightningNode,
+    failed: (error) => failures.push((error as Error).name),
+  });
+  return {
+    ...engine,
+    sweep,
+    cancelled,
+    failures,
+    say: (n: number, kind: InvoiceState["kind"] | "unavailable" | "broken") => answers.set(hashOf(n), kind),
+  };
+}
+
+/** The life of an invoice, and the moment that the node has to say so. */
+const OVER = 5 * MINUTE + 16 * SECOND;
+
+describe("an expired invoice", () => {
+  test("is made unpayable at the node, and only then its order lapses", async () => {
+    const { open, sweep, world, order, cancelled } = sweeping();
+    await open(1);
+    sweep.start();
+    await world.advance(5 * MINUTE + 15 * SECOND);
+    expect(cancelled).toEqual([]);
+    expect(order(1).state.kind).toBe("unpaid");
+    await world.advance(SECOND);
+    expect(cancelled).toEqual([hashOf(1)]);
+    expect(order(1).state.kind).toBe("lapsed");
+  });
+
+  test("that the node does not know can never be paid: its order lapses", async () => {
+    const { open, sweep, world, order, say } = sweeping();
+    await open(1);
+    say(1, "missing");
+    sweep.start();
+    await world.advance(OVER);
+    expect(order(1).state.kind).toBe("lapsed");
+  });
+
+  test("that was paid in its last second is paid", async () => {
+    const { open, sweep, world, order, say, effects } = sweeping();
+    await open(1);
+    say(1, "settled");
+    sweep.start();
+    await world.advance(OVER);
+    expect(order(1).payment?.receivedMsats).toBe(msats(PRICE_SATS * 1_000));
+    expect(effects.kinds()).toEqual(["buy"]);
+  });
+
+  test("that may still be paid keeps its order open, and is asked about again", async () => {
+    const { open, sweep, world, order, say, cancelled } = sweeping();
+    await open(1);
+    say(1, "open");
+    sweep.start();
+    await world.advance(OVER);
+    expect(order(1).state.kind).toBe("unpaid");
+    await world.advance(5 * MINUTE);
+    expect(order(1).state.kind).toBe("unpaid");
+    expect(cancelled.length).toBeWithin(4, 8);
+    say(1, "dead");
+    await world.advance(MINUTE + 5 * SECOND);
+    expect(order(1).state.kind).toBe("lapsed");
+  });
+
+  test("about which the node cannot be asked keeps its order open: nothing is known", async () => {
+    const { open, sweep, world, order, say, failures } = sweeping();
+    await open(1);
+    say(1, "unavailable");
+    sweep.start();
+    await world.advance(10 * MINUTE);
+    expect(order(1).state.kind).toBe("unpaid");
+    expect(failures.every((name) => name === "NodeUnavailable")).toBe(true);
+    say(1, "settled");
+    await world.advance(MINUTE + 5 * SECOND);
+    expect(order(1).payment).not.toBeNull();
+  });
+});
+
+describe("many expired invoices", () => {
+  test("are closed in one sweep", async () => {
+    const { open, sweep, world, store, cancelled } = sweeping();
+    for (let n = 1; n <= 130; n++) await open(n);
+    sweep.start();
+    await world.advance(OVER);
+    expect(new Set(cancelled).size).toBe(130);
+    expect(cancelled).toHaveLength(130);
+    expect(store.countByKind()).toEqual({ lapsed: 130 });
+  });
+
+  test("that stay open, or whose orders break, do not stand in the way of later ones", async () => {
+    const { open, sweep, world, store, say, db } = sweeping();
+    for (let n = 1; n <= 130; n++) await open(n);
+    for (let n = 1; n <= 60; n++) say(n, "open");
+    for (let n = 61; n <= 120; n++) say(n, "broken");
+    sweep.start();
+    await world.advance(OVER);
+    expect(store.countByKind()).toEqual({ unpaid: 120, lapsed: 10 });
+    db.run("INSERT INTO quarantine SELECT id, 0, 'test' FROM orders WHERE kind = 'unpaid'");
+    await open(200);
+    await world.advance(OVER);
+    expect(store.order(idOf(200))?.state.kind).toBe("lapsed");
+  });
+
+  test("while the node is down are not asked about one after the other", async () => {
+    const { open, sweep, world, cancelled, say } = sweeping();
+    for (let n = 1; n <= 130; n++) {
+      await open(n);
+      say(n, "unavailable");
+    }
+    sweep.start();
+    await world.advance(OVER);
+    expect(cancelled).toHaveLength(50);
+  });
+
+  test("of orders that are set aside are left alone, without haste", async () => {
+    const { open, sweep, world, cancelled, db } = sweeping();
+    await open(1);
+    db.run("INSERT INTO quarantine VALUES (?, 0, 'test')", [idOf(1)]);
+    sweep.start();
+    await world.advance(10 * MINUTE);
+    expect(cancelled).toEqual([]);
+  });
+});
+
+describe("the sweep", () => {
+  test("goes on after the database could not be read", async () => {
+    const { open, sweep, world, order, store, failures } = sweeping();
+    await open(1);
+    const { nextUnpaidExpiry } = store;
+    store.nextUnpaidExpiry = () => {
+      throw new Error("disk I/O error");
+    };
+    sweep.start();
+    await world.advance(MINUTE);
+    expect(failures.length).toBeGreaterThan(0);
+    store.nextUnpaidExpiry = nextUnpaidExpiry;
+    await world.advance(OVER + MINUTE);
+    expect(order(1).state.kind).toBe("lapsed");
+  });
+
+  test("notices orders that are opened later", async () => {
+    const { open, sweep, world, order } = sweeping();
+    sweep.start();
+    await world.advance(3 * MINUTE);
+    await open(1);
+    await world.advance(OVER + MINUTE);
+    expect(order(1).state.kind).toBe("lapsed");
+  });
+
+  test("does nothing after stop", async () => {
+    const { open, sweep, world, cancelled } = sweeping();
+    await open(1);
+    sweep.start();
+    await world.settle();
+    sweep.stop();
+    await world.advance(10 * MINUTE);
+    expect(cancelled).toEqual([]);
+    expect(world.armed()).toEqual([]);
+  });
+});
