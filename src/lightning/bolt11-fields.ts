@@ -46,8 +46,8 @@ export interface Fields {
   readonly minFinalCltv: number;
   /** One entry per `r` field, each an alternative way to the payee. */
   readonly routes: readonly (readonly RouteHop[])[];
-  /** Even feature bits that are set. */
-  readonly requiredFeatures: readonly number[];
+  /** Feature bits that are set: an even one is required of the payer, an odd one is on offer (BOLT 9). */
+  readonly features: readonly number[];
 }
 
 /** The words behind bech32 characters in lower case; null if a character is not of the alphabet. */
@@ -108,7 +108,7 @@ export function readFields(words: readonly number[]): Fields | null {
   const routes = (fields.get(TYPE.r) ?? []).map(readRoute);
   if (!routes.every((route) => route !== null)) return null;
 
-  const requiredFeatures = evenBits(one(TYPE.features) ?? []);
+  const features = setBits(one(TYPE.features) ?? []);
   return {
     paymentHash,
     paymentSecret,
@@ -118,7 +118,7 @@ export function readFields(words: readonly number[]): Fields | null {
     expiry,
     minFinalCltv,
     routes,
-    requiredFeatures,
+    features,
   };
 }
 
@@ -203,16 +203,16 @@ function isPublicKey(bytes: Uint8Array): boolean {
 }
 
 /**
- * The set bits with an even number. A leading zero word changes no bit and every node pays such an invoice, so the
- * SHOULD about minimal length is not enforced here.
+ * Numbers of the set bits. A leading zero word changes no bit and every node pays such an invoice, so the SHOULD about
+ * minimal length is not enforced here.
  */
-function evenBits(words: readonly number[]): number[] {
+function setBits(words: readonly number[]): number[] {
   const bits: number[] = [];
   words.forEach((word, index) => {
     const base = (words.length - 1 - index) * 5;
     for (let bit = 0; bit < 5; bit++) {
-      if ((word >> bit) & 1 && (base + bit) % 2 === 0) bits.push(base + bit);
+      if ((word >> bit) & 1) bits.push(base + bit);
     }
   });
-  return bits;
+  return bits.sort((a, b) => a - b);
 }

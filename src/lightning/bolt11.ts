@@ -59,6 +59,8 @@ export interface Bolt11Facts {
   /** Blocks. */
   readonly minFinalCltv: number;
   readonly routes: readonly (readonly RouteHop[])[];
+  /** Feature bits that are set (BOLT 9). */
+  readonly features: readonly number[];
 }
 
 /** Why an invoice was refused; never holds a piece of it. */
@@ -103,13 +105,14 @@ export function readInvoice(text: string, network: Network): ReadInvoice {
   const fields = readFields(words.slice(TIMESTAMP_WORDS, -(SIGNATURE_WORDS + CHECKSUM_WORDS)));
   if (!fields) return refuse("bad_fields");
   if (fields.expiry > MAX_EXPIRY_SECONDS) return refuse("bad_expiry");
-  if (!fields.requiredFeatures.every((bit) => UNDERSTOOD_FEATURES.includes(bit))) return refuse("unknown_feature");
+  const required = fields.features.filter((bit) => bit % 2 === 0);
+  if (!required.every((bit) => UNDERSTOOD_FEATURES.includes(bit))) return refuse("unknown_feature");
 
   const payee = verifySignature(invoice, network, fields);
   if (!payee) return refuse("bad_signature");
 
   const issuedAt = bigEndian(words.slice(0, TIMESTAMP_WORDS)) * 1000;
-  const { paymentHash, paymentSecret, description, descriptionHash, minFinalCltv, routes } = fields;
+  const { paymentHash, paymentSecret, description, descriptionHash, minFinalCltv, routes, features } = fields;
   return {
     ok: true,
     facts: {
@@ -124,6 +127,7 @@ export function readInvoice(text: string, network: Network): ReadInvoice {
       descriptionHash,
       minFinalCltv,
       routes,
+      features,
     },
   };
 }

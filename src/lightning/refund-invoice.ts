@@ -18,6 +18,14 @@ const MAX_CLOCK_SKEW_MS = 600_000;
 const MAX_FINAL_CLTV = 1008;
 /** Longest private way in, final delta included: what lnd allows a whole route. */
 const MAX_ROUTE_CLTV = 2016;
+/**
+ * Features whose announcement nodes look for before they pay: var_onion_optin and payment_secret, each as required or
+ * optional (BOLT 9). LDK refuses an invoice without either, although it carries a secret.
+ */
+const ANNOUNCED: readonly (readonly [number, number])[] = [
+  [8, 9],
+  [14, 15],
+];
 /** Hops over all route hints; lnd writes at most 20 (invoicesrpc: maxHopHints). */
 const MAX_HINT_HOPS = 20;
 
@@ -66,6 +74,9 @@ export function checkRefundInvoice(check: RefundInvoiceCheck): RefundInvoiceVerd
   if (facts.issuedAt > now + MAX_CLOCK_SKEW_MS) return invalid("The refund invoice is dated in the future");
   if (facts.payee === ownPubkey) {
     return invalid("The refund invoice was issued by this service's own node; use an invoice of your own wallet");
+  }
+  if (!ANNOUNCED.every((pair) => pair.some((bit) => facts.features.includes(bit)))) {
+    return invalid("The refund invoice does not announce the features that nodes need to pay it; use a current wallet");
   }
   const locks = timeLockProblem(facts);
   if (locks) return invalid(locks);

@@ -77,6 +77,7 @@ describe("what the invoice says", () => {
         description: "refund",
         descriptionHash: null,
         minFinalCltv: 80,
+        features: [8, 14, 17],
         routes: [
           [
             { pubkey: PAYEE, cltvDelta: 40 },

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { checkRefundInvoice, type RefundInvoiceCheck } from "../../src/lightning/refund-invoice.ts";
 import { mintInvoice, publicKey } from "../../src/sandbox/lightning/mint.ts";
-import { fields, fromHex, fromInteger, HASH, hop, PAYEE, rawInvoice } from "./raw-invoice.ts";
+import { fields, fromFeatures, fromHex, fromInteger, HASH, hop, PAYEE, rawInvoice } from "./raw-invoice.ts";
 
 const ISSUED = 1_700_000_000;
 const NOW = ISSUED * 1000;
@@ -53,6 +53,8 @@ describe("a refund invoice is refused", () => {
     ["dated in the future", mint({ timestamp: ISSUED + 601 }), /future/],
     ["without payment secret", mint({ paymentSecret: null }), /fields/],
     ["with a required feature nobody knows", mint({ features: [8, 14, 100] }), /feature/],
+    ["without any feature", rawInvoice({ fields: fields("9") }), /does not announce/],
+    ["without payment secrets", rawInvoice({ fields: fields("9", ["9", fromFeatures([8])]) }), /does not announce/],
     ["that lives for more than a year", mint({ expirySeconds: 100 * 365 * 86_400 }), /within a year/],
     ["that holds our money for too long", mint({ finalCltv: 1009 }), /time lock of more than 1008 blocks/],
     ["with a hint that does", rawInvoice({ fields: fields("", ["r", fromHex(hop(1937))]) }), /route hints/],
