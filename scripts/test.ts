@@ -10,6 +10,7 @@ import { join } from "node:path";
 interface Lane {
   readonly name: string;
   readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const full = process.argv.includes("--full");
@@ -27,6 +28,11 @@ const LANES: readonly Lane[] = [
   {
     name: "whole lives",
     command: [bun, "test", "--parallel=2", "--path-ignore-patterns=none", ...repeated, "test/e2e", "test/interop"],
+  },
+  {
+    name: "hostile clients",
+    command: [bun, "test", "--path-ignore-patterns=none", "test/hostile"],
+    ...(full && { env: { HOSTILE_TIMES: "10" } }),
   },
   {
     name: "simulation",
@@ -58,7 +64,7 @@ async function run(lane: Lane): Promise<Result & { readonly seconds: number }> {
     stdout: "pipe",
     stderr: "pipe",
     stdin: "ignore",
-    env: { ...process.env, FORCE_COLOR: "0" },
+    env: { ...process.env, FORCE_COLOR: "0", ...lane.env },
   });
   const [out, err, exitCode] = await Promise.all([
     new Response(child.stdout).text(),

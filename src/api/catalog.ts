@@ -5,6 +5,7 @@ import { isProblem, type Problem, problem } from "../orders/problem.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { describe, type RouteDoc } from "./openapi.ts";
 import { cached, type Representation, represent } from "./replies.ts";
+import { targetOf } from "./target.ts";
 
 const MAX_FILTER = 64;
 const CATALOG_CACHING = "public, max-age=30";
@@ -16,7 +17,7 @@ export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly
   const list = ({ request }: Call): Answer => cached(request, services(), JSON_TYPE, SERVICES_CACHING);
 
   const offers = async ({ request }: Call): Promise<Answer> => {
-    const filter = readFilter(new URL(request.url).searchParams);
+    const filter = readFilter(targetOf(request).query);
     if (isProblem(filter)) return filter;
     const page = await catalog.page(filter);
     if (isProblem(page)) return page;

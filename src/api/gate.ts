@@ -13,6 +13,7 @@ import { announcedTooLarge } from "./limits.ts";
 import { TokenBuckets } from "./rate-limit.ts";
 import { newRequestId } from "./request-id.ts";
 import { methodsOf, ROUTES, type Route } from "./routes.ts";
+import { targetOf } from "./target.ts";
 
 /** One request on its way through a route. */
 export interface Call {
@@ -167,7 +168,7 @@ function dressed(response: Response, requestId: string, { sameOrigin }: Pick<Rul
 const preflight: Respond = () => new Response(null, { status: 204, headers: PREFLIGHT_HEADERS });
 
 const unknownRoute: Respond = ({ request, requestId }) => {
-  const methods = methodsOf(new URL(request.url).pathname);
+  const methods = methodsOf(targetOf(request).path);
   const response = refuse(noRoute(methods), requestId);
   if (methods.length > 0) response.headers.set("allow", [...methods, "OPTIONS"].join(", "));
   return response;

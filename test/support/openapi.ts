@@ -140,8 +140,8 @@ export function operationOf(document: OpenApi, method: string, path: string): Op
   return (literal ?? fitting[0])?.[1][method.toLowerCase()] ?? null;
 }
 
-/** What every answer of the API keeps, and what the document says about this one. */
-async function judge(document: OpenApi, method: string, url: URL, response: Response): Promise<string[]> {
+/** What is wrong with an answer: with what every answer of the API keeps, and with what the document says about this one. */
+export async function judge(document: OpenApi, method: string, url: URL, response: Response): Promise<string[]> {
   const { status, headers } = response;
   const wrong: string[] = [];
   if (headers.has("www-authenticate") !== (status === 402)) wrong.push("WWW-Authenticate must ride on 402 alone");
