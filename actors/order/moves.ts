@@ -3,7 +3,7 @@ import type { IncomingMessage } from "./commands.ts";
 import type { Step } from "./decision.ts";
 import { floorToSats, sats } from "./money.ts";
 import { deadline, type HeldNumber, MAX_MESSAGES, numberOf, type Payment, type StuckReason } from "./state.ts";
-import { isRefundable } from "./terms.ts";
+import { isRefundable, rentalMs } from "./terms.ts";
 
 const SECOND = 1_000;
 
@@ -158,13 +158,14 @@ export function startRefund(step: Step): void {
 }
 
 /**
- * Waits for a destination until the claim window is over. It counts from the payment, however often and however late the
- * order gets stuck, so that it ends before the credential that is needed to name a destination.
+ * Waits for a destination until the claim window is over. It counts from the payment, of a rental from the end that was sold (it may
+ * fail months after its payment), however often and however late the order gets stuck: so it ends before the credential
+ * that is needed to name a destination.
  */
 export function stuck(step: Step, why: StuckReason): void {
   const { state } = step.order;
   if (state.kind === "refundStuck" && state.why === why) return;
-  const until = paymentOf(step).settledAt + step.policy.claimWindowMs;
+  const until = paymentOf(step).settledAt + rentalMs(step.order.terms.good) + step.policy.claimWindowMs;
   // A window that is over already closes with the next alarm.
   step.emit({ type: "RefundStuck", why, due: Math.max(until, step.now + SECOND) });
 }

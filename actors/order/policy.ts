@@ -26,7 +26,7 @@ export interface Policy {
   readonly endMarginMs: number;
   /** How long the node may start new attempts of one refund. */
   readonly refundPayTimeoutMs: number;
-  /** How long after its payment an order without a usable refund destination waits for one. */
+  /** How long after its payment, of a rental after its term, an order without a usable refund destination waits for one. */
   readonly claimWindowMs: number;
 }
 

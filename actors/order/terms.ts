@@ -51,5 +51,8 @@ export interface Terms {
   readonly policy: Policy;
 }
 
+/** How long a rental lasts, ms; 0 for what is sold at once. */
+export const rentalMs = (good: Good): number => (good.type === "rent-number" ? good.hours * 3_600_000 : 0);
+
 /** Only an SMS that never came is refunded; a reactivation or a rental is a sale of access, not of a message. */
 export const isRefundable = (good: Good): boolean => good.type === "receive-sms";

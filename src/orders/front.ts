@@ -3,7 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Refusal, Reply } from "../../actors/order/decision.ts";
 import type { Order } from "../../actors/order/state.ts";
-import type { OrderId } from "../../actors/order/terms.ts";
+import { type OrderId, rentalMs } from "../../actors/order/terms.ts";
 import { MailboxFull, Quarantined } from "../../actors/runtime/actor.ts";
 import { JournalUnavailable } from "../../actors/runtime/journal.ts";
 import type { Store } from "../../actors/runtime/store.ts";
@@ -216,8 +216,7 @@ export class Front implements OrderDesk {
 
 function validUntil({ terms }: Order): number {
   const { good, createdAt, policy } = terms;
-  const rental = good.type === "rent-number" ? good.hours * 3_600_000 : 0;
-  return createdAt + rental + policy.claimWindowMs + CREDENTIAL_SLACK_MS;
+  return createdAt + rentalMs(good) + policy.claimWindowMs + CREDENTIAL_SLACK_MS;
 }
 
 /** Token ids need to be distinct, not secret: the root key is derived from the master key and the whole identifier. */

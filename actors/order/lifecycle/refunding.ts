@@ -17,8 +17,8 @@ import {
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-/** "Never sent" right after a send may race the send itself; it is believed only after this. */
-const NEVER_SENT_GRACE_MS = 2 * MINUTE;
+/** What the node says right after a send may race the send itself; it is believed only after this. */
+const SEND_GRACE_MS = 2 * MINUTE;
 const TELL_A_PERSON_AFTER_MS = 60 * MINUTE;
 
 function paid(step: Step, attempt: number, answer: RefundAnswer & { kind: "succeeded" }): void {
@@ -106,17 +106,20 @@ export const refundUnknown: Row = {
   RefundAnswered: noRefundRuns.RefundAnswered,
   DestinationGiven: { ...destinationRefused, does: "refused: REFUND_NOT_PENDING, an attempt may still succeed" },
   RefundSearched: {
-    does: "success -> `done refunded`; surely failed, or never sent and never seen by the node -> next attempt; else asks again, for days if need be, and tells a person",
+    does: "success -> `done refunded`; surely failed (of a repeated one: seen by the node, or 2 minutes after the send), or never sent and never seen by the node -> next attempt; else asks again, for days if need be, and tells a person",
     run: (step, { attempt, answer }) => {
       const at = step.state("refundUnknown");
       if (attempt !== at.attempt) return;
       if (answer.kind === "succeeded") return paid(step, attempt, answer);
-      if (answer.kind === "failed") return attemptDied(step, attempt, answer.reason);
       const acknowledged = at.acknowledged || answer.kind === "in_flight";
+      const raceOver = step.now - at.since >= SEND_GRACE_MS;
+      // The node knows hashes, not attempts: until it has this one, it may be speaking of the one before.
+      const isOfThis = acknowledged || attempt === 1 || raceOver;
+      if (answer.kind === "failed" && isOfThis) return attemptDied(step, attempt, answer.reason);
       if (answer.kind === "never_sent") {
         // A node that knew the attempt and does not any more has lost its books: the money may be gone.
         if (acknowledged) step.attention("node_forgot_refund");
-        else if (step.now - at.since >= NEVER_SENT_GRACE_MS) return attemptDied(step, attempt, "never_sent");
+        else if (raceOver) return attemptDied(step, attempt, "never_sent");
       }
       if (step.now - at.since > TELL_A_PERSON_AFTER_MS) step.attention("refund_in_doubt");
       const wait = Math.min(2 * SECOND * 2 ** Math.min(at.tries, 8), 5 * MINUTE);

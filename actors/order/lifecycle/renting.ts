@@ -47,6 +47,12 @@ function standsEarly(step: Step, standing: Standing): void {
   step.emit({ type: "RentalDoubted", saidEnded: saidEnded + 1, due });
 }
 
+/** Ends it, and asks once more: of what came unseen, in the last seconds or while the process was down, the history keeps the codes. */
+function over(step: Step): void {
+  if (step.state("renting").looking === "idle") askForMessages(step);
+  end(step, "completed");
+}
+
 function nextLookAt(step: Step, left: number): number {
   if (step.now < lastLooksAt(step)) return Math.min(step.now + DOUBT_PAUSE_MS, lastLooksAt(step));
   return left > LAST_PAUSE_MS ? step.now + Math.ceil(left / 2) : step.state("renting").number.endsAt;
@@ -83,11 +89,11 @@ export const renting: Row = {
   },
   DestinationGiven: destinationRefused,
   Due: {
-    does: "in doubt about an early end: looks again; shortly before the end: last looks, ever closer to it, because messages cannot be read afterwards; at the end -> `done completed`",
+    does: "in doubt about an early end: looks again; shortly before the end: last looks, ever closer to it, because texts cannot be read afterwards; at the end -> `done completed`, and a look at the codes that the history keeps",
     run: (step) => {
       const { number } = step.state("renting");
       const left = number.endsAt - step.now;
-      if (left <= 0) return end(step, "completed");
+      if (left <= 0) return over(step);
       const due = nextLookAt(step, left);
       step.emit({ type: "RentalLookStarted", due });
       askForMessages(step);

@@ -22,10 +22,12 @@ function isLate(step: Step, settledAt: number): boolean {
 function settled(step: Step, command: CommandOf<"Settled">, destinationTaken: boolean): void {
   const { policy } = step;
   const { terms, destination } = step.order;
-  const late = isLate(step, command.settledAt);
-  const from = late ? step.now : command.settledAt;
+  // A payment comes after its invoice and before the news of it: beyond that, the node's clock and ours are apart.
+  const settledAt = Math.min(Math.max(command.settledAt, terms.createdAt), step.now);
+  const late = isLate(step, settledAt);
+  const from = late ? step.now : settledAt;
   const payment = {
-    settledAt: command.settledAt,
+    settledAt,
     learnedAt: step.now,
     receivedMsats: command.receivedMsats,
     late,

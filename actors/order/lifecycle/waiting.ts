@@ -43,7 +43,12 @@ export const waiting: Row = {
     does: "message -> `delivered`; ended at the provider -> `closing`; else waits on",
     run: (step, { answer }) => {
       if (answer.kind === "seen") {
-        if (recordMessages(step, answer.messages)) return;
+        const again = step.state("waiting").looking === "again";
+        if (recordMessages(step, answer.messages)) {
+          // The poll does not repeat its hint: what it told of since is only found by looking once more.
+          if (again) lookNow(step);
+          return;
+        }
         if (answer.standing !== "open") return startClosing(step, "provider_ended");
       }
       lookDone(step);

@@ -11,7 +11,7 @@ import { evolve } from "../../../actors/order/evolve.ts";
 import type { Account } from "../../../actors/order/ledger.ts";
 import { deadline, type Order } from "../../../actors/order/state.ts";
 import { STATUSES, status } from "../../../actors/order/status.ts";
-import { isRefundable } from "../../../actors/order/terms.ts";
+import { isRefundable, rentalMs } from "../../../actors/order/terms.ts";
 import { SECRET_CODE, SECRET_TEXT } from "./orders.ts";
 
 export interface Told {
@@ -42,7 +42,8 @@ const AWAITED: Readonly<Record<string, Effect["kind"]>> = {
   "refundUnknown:asking": "findRefund",
 };
 
-const NEVER_SENT_GRACE_MS = 120_000;
+/** What the node says of a payment this soon after its answer was lost may race the send. */
+const SEND_GRACE_MS = 120_000;
 
 type Sums = Record<Account, number>;
 const noSums = (): Sums => ({
@@ -133,11 +134,14 @@ export class Watcher {
     }
     if (told.type !== "RefundAnswered" && told.type !== "RefundSearched") return;
     const { attempt, answer } = told;
-    if (answer.kind === "failed") this.#dead.add(attempt);
     if (answer.kind === "in_flight") this.#acknowledged.add(attempt);
+    const known = this.#acknowledged.has(attempt);
+    const raceOver = now - this.#unsureSince >= SEND_GRACE_MS;
     const searching = before.state.kind === "refundUnknown" && told.type === "RefundSearched";
-    const believed = now - this.#unsureSince >= NEVER_SENT_GRACE_MS && !this.#acknowledged.has(attempt);
-    if (searching && answer.kind === "never_sent" && believed) this.#dead.add(attempt);
+    // Found by a search, "failed" may still be about the attempt before: the node knows hashes.
+    const isOfThis = told.type === "RefundAnswered" || attempt === 1 || known || raceOver;
+    if (answer.kind === "failed" && isOfThis) this.#dead.add(attempt);
+    if (searching && answer.kind === "never_sent" && raceOver && !known) this.#dead.add(attempt);
   }
 
   #isPure({ before, command, decision, now }: Told): void {
@@ -315,7 +319,7 @@ function shape(told: Told): void {
   if (state.kind === "lapsed" && order.provenAt !== null)
     must(order.attention !== null, "a contradiction is visible", told);
   if (state.kind === "refundStuck" && state.due !== null) {
-    const credentialEnds = terms.createdAt + terms.policy.claimWindowMs + 30 * 86_400_000;
+    const credentialEnds = terms.createdAt + rentalMs(terms.good) + terms.policy.claimWindowMs + 30 * 86_400_000;
     must(state.due < credentialEnds || state.due <= now + 1_000, "the claim window ends before the credential", told);
   }
   if (order.loose) must(order.attention !== null, "a loose activation is on the attention list", told);

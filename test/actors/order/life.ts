@@ -30,6 +30,8 @@ export interface LifeOptions {
   readonly destination?: ReturnType<typeof destination> | null;
   readonly policy?: Policy;
   readonly notifyNpub?: string;
+  /** Of a rental. */
+  readonly hours?: number;
 }
 
 export class Life {
@@ -53,7 +55,9 @@ export class Life {
   static open(options: LifeOptions = {}): Life {
     const type = options.type ?? "receive-sms";
     const to = options.destination === undefined ? destination() : options.destination;
-    const terms = { ...termsOf(type, options.policy), notifyNpub: options.notifyNpub ?? null };
+    const usual = termsOf(type, options.policy);
+    const good = usual.good.type === "rent-number" ? { ...usual.good, hours: options.hours ?? 4 } : usual.good;
+    const terms = { ...usual, good, notifyNpub: options.notifyNpub ?? null };
     const now = OPENED_AT;
     const { order, events } = open({ id: ID, terms, destination: to, now });
     return new Life({ order, now, type, events: [...events], pending: new Map(), watcher: Watcher.of(order, events) });

@@ -21,6 +21,23 @@ test("the node's word buys, once, and not after payment + 4 minutes", () => {
   expect(life.pending.size).toBe(1);
 });
 
+test("a node whose clock is behind ours does not turn a payment in time into late money", () => {
+  const life = Life.open();
+  life.until(PAID_AT).tell({ type: "Settled", settledAt: PAID_AT - 10 * MINUTE, receivedMsats: RECEIVED });
+  expect(life.order.payment).toMatchObject({ late: false, settledAt: PAID_AT - MINUTE });
+  expect(life.has("buy")).toBe(true);
+});
+
+test("a node whose clock is ahead of ours does not stretch the life of the order past that of its refund invoice", () => {
+  const life = Life.open();
+  life.until(PAID_AT).tell({ type: "Settled", settledAt: PAID_AT + HOUR, receivedMsats: RECEIVED });
+  expect(life.order.payment).toMatchObject({
+    settledAt: PAID_AT,
+    buyBy: PAID_AT + 4 * MINUTE,
+    smsBy: PAID_AT + 20 * MINUTE,
+  });
+});
+
 test("a preimage makes the order paid for its reader, and asks the node before anything is bought", () => {
   const life = Life.open();
   life.tell({ type: "PreimageShown" });

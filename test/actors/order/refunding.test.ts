@@ -81,6 +81,44 @@ test("an attempt needs 90 s of the invoice's life: 60 to pay and 30 to spare", (
   }
 });
 
+test("a repeated attempt whose answer was lost is not called dead by what the node says of the one before", () => {
+  const life = refunding();
+  life.refundFailed();
+  life.due();
+  life.refundLost();
+  // The request is still on its way to the node, which knows the hash from the first attempt only.
+  life.refundSearched("failed");
+  expect(life.kind).toBe("refundUnknown");
+  expect(life.give(destination(2))?.code).toBe("REFUND_NOT_PENDING");
+  life.due();
+  life.refundSearched("succeeded");
+  expect(life.status).toBe("refunded");
+});
+
+test("a repeated attempt is called dead once the node has seen it, or when its request cannot be on its way any more", () => {
+  const lost = (): Life => {
+    const life = refunding();
+    life.refundFailed();
+    life.due();
+    life.refundLost();
+    return life;
+  };
+  const seen = lost();
+  seen.refundSearched("in_flight");
+  seen.due();
+  seen.refundSearched("failed");
+  expect(seen.in("refunding")).toMatchObject({ step: "pausing", attempt: 2 });
+
+  const unseen = lost();
+  const since = unseen.now;
+  while (unseen.kind === "refundUnknown") {
+    unseen.refundSearched("failed");
+    if (unseen.kind === "refundUnknown") unseen.due();
+  }
+  expect(unseen.now - since).toBeGreaterThanOrEqual(2 * MINUTE);
+  expect(unseen.now - since).toBeLessThan(5 * MINUTE);
+});
+
 test("during an attempt no other destination is taken; between attempts that surely died it is, and is paid at once", () => {
   const life = refunding();
   expect(life.give(destination(2))?.code).toBe("REFUND_NOT_PENDING");

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { microUsd } from "../../../actors/order/money.ts";
 import { Life } from "./life.ts";
-import { destination, HOUR, MINUTE, notSeen, QUOTED_COST, RECEIVED, SECOND, seen, sms } from "./orders.ts";
+import { DAY, destination, HOUR, MINUTE, notSeen, QUOTED_COST, RECEIVED, SECOND, seen, sms } from "./orders.ts";
 
 function renting(options: Parameters<typeof Life.open>[0] = {}): Life {
   const life = Life.open({ type: "rent-number", ...options });
@@ -62,11 +62,44 @@ test("an SMS of the last seconds is still looked for", () => {
   expect(life.order.messageIds).toEqual(["m1"]);
 });
 
-test("an end that passed while the process was down ends the rental without a question nobody can answer", () => {
-  const life = renting();
+test("an end that passed while the process was down brings the codes that the history still knows", () => {
+  const life = renting({ notifyNpub: "ab".repeat(32) });
   life.until(life.in("renting").number.endsAt + HOUR).tell({ type: "Due" });
   expect(life.status).toBe("completed");
-  expect(life.has("look")).toBe(false);
+  life.looked("finished", sms("~1", { text: null, from: null, receivedAt: null }));
+  expect(life.order.messageIds).toEqual(["~1"]);
+  expect(life.has("notify")).toBe(true);
+  expect(life.watcher.sums.msat).toMatchObject({ kept: RECEIVED, owed: 0 });
+});
+
+test("a look that is out when the rental ends is not asked a second time", () => {
+  const life = renting();
+  life.until(life.in("renting").number.endsAt - SECOND).tell({ type: "Hinted" });
+  life.due();
+  life.until(life.now + 2 * SECOND).tell({ type: "Due" });
+  expect(life.status).toBe("completed");
+  const looks = [...life.pending.values()].filter(({ kind }) => kind === "look");
+  // The one of the hint and the last one before the end; none for the end itself.
+  expect(looks).toHaveLength(2);
+});
+
+test("a long rental that failed months after its payment still waits its whole claim window for a destination", () => {
+  const life = Life.open({ type: "rent-number", hours: 4_320 });
+  life.settle();
+  life.wait(5_000).bought({ endsAt: life.now + 4_320 * HOUR });
+  life.wait(100 * DAY).tell({ type: "Hinted" });
+  life.looked("refunded");
+  expect(life.status).toBe("failed");
+  expect(life.give(destination(2, life.now + 35 * MINUTE))).toBeNull();
+  while (life.kind === "refunding") {
+    life.refundFailed();
+    if (life.kind === "refunding") life.due();
+  }
+  // The first destination came to nothing: there is time for another.
+  expect(life.in("refundStuck").due).toBeGreaterThan(life.now + 30 * DAY);
+  expect(life.give(destination(3, life.now + HOUR))).toBeNull();
+  life.refunded();
+  expect(life.status).toBe("refunded");
 });
 
 test("a rental taken away early and empty failed: its sats are owed, and paid to a destination", () => {

@@ -26,6 +26,18 @@ test("hints that come during a look cause one more, not many", () => {
   expect(life.pending.size).toBe(0);
 });
 
+test("a hint that came during the look which delivered is not lost: the code may be in the second SMS", () => {
+  const life = waiting();
+  life.tell({ type: "Hinted" });
+  life.tell({ type: "Hinted" });
+  life.looked("open", sms("m1", { code: null }));
+  expect(life.in("delivered").looking).toBe("running");
+  life.looked("open", sms("m1", { code: null }), sms("m2"));
+  expect(life.order.messageIds).toEqual(["m1", "m2"]);
+  expect(life.order.codeReceivedAt).toBe(life.now);
+  expect(life.pending.size).toBe(0);
+});
+
 test("a look that a crash interrupted does not block the next one", () => {
   const life = waiting();
   life.tell({ type: "Hinted" });
