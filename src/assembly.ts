@@ -271,6 +271,7 @@ export function assemble(options: AssemblyOptions) {
     /** Peers first, so that the first request finds prices; none of them may keep the service from starting. */
     async start(): Promise<void> {
       await Promise.all([rates.start(), providerStanding.start(), nodeStanding.start()]);
+      if (state.draining) return;
       await supervisor.start();
       state.rehydrated = true;
       feed.start();

@@ -108,12 +108,13 @@ async function serve(config: Config): Promise<number> {
 }
 
 async function run(config: Config): Promise<number> {
-  const stopping = new AbortController();
   const { peers } = config;
   const embedded = peers.kind === "sandbox" && peers.url === null;
   const world = new RealWorld(embedded ? readClockOffset(config.dataDir) : 0);
   const pretty = config.logFormat === "pretty" || (config.logFormat === "auto" && process.stdout.isTTY === true);
   const log = createLog({ level: config.logLevel, pretty, name: "l402-numbers", now: () => world.now() });
+  // Before anything starts: a stop may be asked for at any moment, also while a first boot waits for its node.
+  const stopping = stopSignal(log);
   const sandboxed = peers.kind === "sandbox";
   const webhookSecret = config.webhookSecret ?? (sandboxed ? world.random(16).toHex() : null);
   let service: Service | null = null;
@@ -130,7 +131,7 @@ async function run(config: Config): Promise<number> {
         webhooks: () => (service ? [webhookUrl(service.port)] : []),
       });
     } else if (peers.kind === "sandbox" && peers.url !== null) {
-      await followClock(world, peers.url, { webhookUrl: webhookUrl(config.port), signal: stopping.signal });
+      await followClock(world, peers.url, { webhookUrl: webhookUrl(config.port), signal: stopping });
     }
     const url = sandbox?.url ?? (peers.kind === "sandbox" ? peers.url : null);
     const addresses = peers.kind === "real" ? realAddresses(peers) : sandboxAddresses(url ?? "");
@@ -141,17 +142,20 @@ async function run(config: Config): Promise<number> {
       names: loadNames(config, log),
       peers: createPeers(world, config, addresses),
       webhookSecret,
+      stopping,
     });
-    announce(service, url);
+    if (!stopping.aborted) announce(service, url);
+    await aborted(stopping);
+    await service.stop();
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    log.debug(error instanceof Error ? error : { err: error });
-    await sandbox?.stop();
-    return 1;
+    // Asked to stop while it started: nothing is wrong, and nothing was begun.
+    if (!stopping.aborted || error !== stopping.reason) {
+      console.error(error instanceof Error ? error.message : String(error));
+      log.debug(error instanceof Error ? error : { err: error });
+      await sandbox?.stop();
+      return 1;
+    }
   }
-  await stopSignal(log);
-  stopping.abort();
-  await service.stop();
   await sandbox?.stop();
   log.info("stopped");
   return 0;
@@ -192,19 +196,24 @@ function refreshed(config: Config, file: string, log: Log): unknown {
   }
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one, or a stop that takes too long, ends the process at once. */
-function stopSignal(log: Log): Promise<void> {
+/** Aborts at the first SIGTERM or SIGINT; a second one, or a stop that takes too long, ends the process at once. */
+function stopSignal(log: Log): AbortSignal {
+  const stopping = new AbortController();
+  const stop = (signal: string) => {
+    if (stopping.signal.aborted) process.exit(1);
+    log.info({ signal }, "stopping");
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    stopping.abort();
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+  return stopping.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    let asked = false;
-    const stop = (signal: string) => {
-      if (asked) process.exit(1);
-      asked = true;
-      log.info({ signal }, "stopping");
-      setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
-      resolve();
-    };
-    process.on("SIGTERM", () => stop("SIGTERM"));
-    process.on("SIGINT", () => stop("SIGINT"));
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
 

@@ -31,6 +31,8 @@ export interface ServiceOptions {
   readonly peers: ServicePeers;
   /** Last segment of the webhook path, or null to close it. */
   readonly webhookSecret: string | null;
+  /** Asked to stop before it runs: the start is given up in order, with the signal's reason. */
+  readonly stopping: AbortSignal;
 }
 
 /** How long effects that are under way may take to come back at shutdown; containers are killed after ten seconds. */
@@ -38,15 +40,13 @@ const DRAIN_MS = 7_000;
 /** How long requests that are under way may take at shutdown. */
 const REQUESTS_MS = 2_000;
 
-/** @throws WrongBinding, NodeUnavailable (at first boot), or what a port of the system throws. */
+/** @throws WrongBinding, NodeUnavailable (at first boot), the reason of `stopping`, or what a port of the system throws. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, world, log, names, peers } = options;
+  const { config, world, log, names, peers, stopping } = options;
   const journal = Journal.open(join(config.dataDir, "orders.sqlite"), world);
   try {
-    const bound = await bind(world, journal.store, peers.node, {
-      providerAccount: peers.provider.accountFingerprint(),
-      sandbox: peers.sandbox,
-    });
+    const expected = { providerAccount: peers.provider.accountFingerprint(), sandbox: peers.sandbox };
+    const bound = await orStopped(bind(world, journal.store, peers.node, expected), stopping);
     const keys = loadRootKeys(world, config.dataDir, config.rootKey);
     if (config.metricsToken === null && !peers.sandbox) {
       log.warn("METRICS_TOKEN is not set: behind a proxy on this machine, anybody could read /metrics");
@@ -89,8 +89,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       },
     });
 
-    await app.start();
-    const server = await listen(api, config).catch(async (error) => {
+    const serve = async () => {
+      await orStopped(app.start(), stopping);
+      return listen(api, config);
+    };
+    const server = await serve().catch(async (error) => {
       await app.stop(DRAIN_MS);
       throw error;
     });
@@ -111,6 +114,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     journal.close();
     throw error;
   }
+}
+
+/** Peers that do not answer must not hold up a stop. @throws the signal's reason, while `work` goes on unheard. */
+function orStopped<T>(work: Promise<T>, stopping: AbortSignal): Promise<T> {
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = () => reject(stopping.reason);
+    if (stopping.aborted) stop();
+    else stopping.addEventListener("abort", stop, { once: true });
+  });
+  return Promise.race([work, stopped]);
 }
 
 /** @throws Error when the port is taken. */

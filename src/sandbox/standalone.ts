@@ -33,12 +33,13 @@ const sandbox = await startSandbox({
   webhooks: () => [], // Only services that follow the clock, by the address they give.
 });
 
-console.log(`Sandbox listening on ${sandbox.url}`);
-for (const { call, help } of CONTROL_CALLS) console.log(`  ${call.padEnd(32)} ${help}`);
-
+// Before it says that it is there: who reads that may ask it to stop at once.
 const stop = async () => {
   await sandbox.stop();
   process.exit(0);
 };
 process.once("SIGTERM", stop);
 process.once("SIGINT", stop);
+
+console.log(`Sandbox listening on ${sandbox.url}`);
+for (const { call, help } of CONTROL_CALLS) console.log(`  ${call.padEnd(32)} ${help}`);

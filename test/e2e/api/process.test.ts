@@ -8,7 +8,7 @@ import { withNumber } from "../../support/life.ts";
 import { connect, raw } from "../../support/raw.ts";
 import { type RunningServer, runToEnd, startServer } from "../../support/server.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 const dirs: string[] = [];
 function newDir(): string {
   const dir = mkdtempSync(join(tmpdir(), "l402-process-"));

@@ -1,5 +1,11 @@
-import { expect, test } from "bun:test";
+/** The end of a process, asked for at any moment of its life: always in order, with exit code 0. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { startServer } from "../../support/server.ts";
+
+setDefaultTimeout(30_000);
 
 test("a client that never finishes its request does not hold up the stop", async () => {
   const server = await startServer();
@@ -33,4 +39,39 @@ test("a port that is taken ends the start in order, with the reason", async () =
   expect(error).toContain("in use");
   expect(error).not.toContain("closed database");
   await other.stop(true);
+});
+
+test("a stop that is asked for while the start waits for its node is in order, and does not wait for it", async () => {
+  const silent = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Promise<Response>(() => {}) });
+  const dataDir = mkdtempSync(join(tmpdir(), "l402-stop-"));
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../../src/main.ts")], {
+    cwd: dataDir,
+    env: {
+      PATH: process.env.PATH ?? "",
+      PORT: "0",
+      DATA_DIR: dataDir,
+      LOG_FORMAT: "json",
+      LIGHTNING_URL: `lnd+http://127.0.0.1:${silent.port}`,
+      LIGHTNING_MACAROON: "5a4d".repeat(8),
+      HEROSMS_API_KEY: "key-of-nobody",
+      HEROSMS_URL: `http://127.0.0.1:${silent.port}`,
+    },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  // The database is opened just before the node is asked.
+  while (!existsSync(join(dataDir, "orders.sqlite"))) await Bun.sleep(5);
+  const asked = performance.now();
+  child.kill("SIGTERM");
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  expect(performance.now() - asked).toBeLessThan(5_000);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  const said = out.trim().split("\n");
+  expect(said.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(["stopping", "stopped"]);
+  await silent.stop(true);
+  rmSync(dataDir, { recursive: true, force: true });
 });
