@@ -32,7 +32,7 @@ export interface ServiceOptions {
   /** Last segment of the webhook path, or null to close it. */
   readonly webhookSecret: string | null;
   /** Asked to stop before it runs: the start is given up in order, with the signal's reason. */
-  readonly stopping: AbortSignal;
+  readonly stopping?: AbortSignal;
 }
 
 /** How long effects that are under way may take to come back at shutdown; containers are killed after ten seconds. */
@@ -117,7 +117,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /** Peers that do not answer must not hold up a stop. @throws the signal's reason, while `work` goes on unheard. */
-function orStopped<T>(work: Promise<T>, stopping: AbortSignal): Promise<T> {
+function orStopped<T>(work: Promise<T>, stopping: AbortSignal | undefined): Promise<T> {
+  if (!stopping) return work;
   const stopped = new Promise<never>((_, reject) => {
     const stop = () => reject(stopping.reason);
     if (stopping.aborted) stop();
