@@ -164,6 +164,13 @@ export function assemble(options: AssemblyOptions) {
         providerStanding.follow(events);
         if (events.some((event) => event.type === "BuyRefused")) stock.doubt(order.terms.good.service);
       },
+      crashed(id, error, quarantined) {
+        observer.crashed?.(id, error, quarantined);
+        if (!quarantined) return;
+        // A person looks into it, and it keeps nobody else waiting.
+        purchases.forget(id);
+        inbox.setAside(id);
+      },
     },
   });
   const inbox = new Inbox({
@@ -182,11 +189,12 @@ export function assemble(options: AssemblyOptions) {
 
   for (const order of store.ordersOfKind(LIVE_KINDS, MAX_LIVE)) {
     reservations.follow(order);
-    inbox.follow(order);
     const { state: at, terms, id } = order;
+    // One that is set aside is looked into by a person: it takes no hints, and keeps nobody else from buying.
+    if (store.isQuarantined(id)) continue;
+    inbox.follow(order);
     const asked = at.kind === "buyUnknown" || (at.kind === "buying" && at.step === "asking");
-    // One that is set aside is looked into by a person, and keeps nobody else from buying.
-    if (asked && !store.isQuarantined(id)) purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
+    if (asked) purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
   }
 
   const destinations = { world, store, network: bound.network, ownPubkey: bound.nodePubkey };

@@ -79,6 +79,13 @@ export class Inbox {
     else if (!wanted && known) this.#forget(number.activationId, known);
   }
 
+  /** An order was set aside: it takes no hints any more. */
+  setAside(orderId: OrderId): void {
+    for (const [activationId, watched] of [...this.#watched]) {
+      if (watched.orderId === orderId) this.#forget(activationId, watched);
+    }
+  }
+
   /** A reader waits: poll soon, but no faster than polling ever goes. */
   nudge(): void {
     this.#pace = RENTAL_POLL_MS;

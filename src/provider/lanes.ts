@@ -27,6 +27,11 @@ export class Lanes {
     this.#lane(name).holders.add(key);
   }
 
+  /** Keys of the buys that are under way or unknown in the lane. */
+  holders(name: string): readonly string[] {
+    return [...(this.#lanes.get(name)?.holders ?? [])];
+  }
+
   /** How many wait for the lane. */
   waiting(name: string): number {
     return this.#lanes.get(name)?.waiters.length ?? 0;

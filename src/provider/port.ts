@@ -134,12 +134,12 @@ export type FinishOutcome =
   | { readonly kind: "refused"; readonly detail: string }
   | { readonly kind: "unknown"; readonly detail: string };
 
-/** One row of the provider's list of active activations and rentals. */
+/** One row of the provider's list of active activations and rentals. Null is what it does not tell, or not readably. */
 export interface ActiveActivation {
   readonly activationId: ActivationId;
-  readonly service: ServiceCode;
-  readonly country: CountryId;
-  readonly phoneNumber: string;
+  readonly service: ServiceCode | null;
+  readonly country: CountryId | null;
+  readonly phoneNumber: string | null;
   readonly cost: MicroUsd | null;
   readonly boughtAt: Millis | null;
   readonly endsAt: Millis | null;

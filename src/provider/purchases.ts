@@ -19,6 +19,7 @@ import type {
   NumberProvider,
   PastActivation,
 } from "./port.ts";
+import { endOf, isNumberOf, lastsAsBought, lifeOf, mayBe, mayBeOfLane, within } from "./purchase-match.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -27,13 +28,6 @@ const ABSENT_AFTER_MS = 180 * SECOND;
 const COMPLETE_SCANS = 2;
 /** Answers remembered until their orders surely hold them. */
 const MAX_ANSWERED = 10_000;
-/** The provider's clock and ours may differ by this much. */
-const SKEW_MS = 10 * SECOND;
-/** A buy that was sent is over, one way or the other, within this. */
-const WINDOW_MS = 90 * SECOND;
-const DEFAULT_LIFE_MS = 20 * MINUTE;
-/** How far a listed rental's length may be from the one that was bought. */
-const RENTAL_TOLERANCE_MS = 10 * MINUTE;
 /** More buys than this in one lane would not all be through within the buying window. */
 const MAX_WAITING = 40;
 /** The last search goes on until the provider itself would have ended the activation. */
@@ -53,6 +47,9 @@ export interface PurchasesOptions {
 const laneOf = ({ type, service, country }: Good): string =>
   `${type === "rent-number" ? "rental" : "activation"}:${service}:${country}`;
 
+/** Keys of buys begin with the id of their order. */
+const orderOf = (key: string): string => key.slice(0, key.indexOf(":"));
+
 export class Purchases {
   readonly #options: PurchasesOptions;
   readonly #lanes: Lanes;
@@ -71,6 +68,11 @@ export class Purchases {
   /** At start: a buy that was unknown when the process died keeps its lane closed until it is resolved. */
   restore(key: string, good: Good): void {
     this.#close(laneOf(good), key);
+  }
+
+  /** An order was set aside: nobody will ask about its buy any more, so it must keep nobody else from buying. */
+  forget(orderId: string): void {
+    for (const [key, lane] of [...this.#stuck]) if (orderOf(key) === orderId) this.#resolved(lane, key);
   }
 
   /** Whether a buy of this kind would have to wait for one whose outcome is unknown, or behind too many others. */
@@ -104,6 +106,7 @@ export class Purchases {
     const outcome = await this.#send(good);
     if (outcome.kind === "unknown") {
       this.#close(lane, key);
+      if (this.#options.journal.store.isQuarantined(orderOf(key))) this.#resolved(lane, key);
       return { kind: "unknown", reason: outcome.detail };
     }
     if (outcome.kind === "bought") this.#answer(outcome.bought.activationId, key);
@@ -118,7 +121,7 @@ export class Purchases {
     const lane = laneOf(effect.good);
     if (!effect.last) {
       this.#close(lane, key);
-      const answer = await this.#search(key, effect.good);
+      const answer = await this.#search(key, effect.good, false);
       if (answer.kind !== "unsure") this.#resolved(lane, key);
       return answer;
     }
@@ -126,7 +129,7 @@ export class Purchases {
     this.#open(lane, key);
     const until = this.#options.world.now() + LAST_SEARCH_MS;
     for (;;) {
-      const answer = await this.#search(key, effect.good);
+      const answer = await this.#search(key, effect.good, true);
       if (answer.kind !== "unsure" || this.#options.world.now() >= until) {
         this.#resolved(lane, key);
         return answer;
@@ -156,27 +159,26 @@ export class Purchases {
     if (this.#answered.size > MAX_ANSWERED && oldest !== undefined) this.#answered.delete(oldest);
   }
 
-  async #search(key: string, good: Good): Promise<BuySearch> {
-    const { world, journal, provider } = this.#options;
-    const intent = journal.db
-      .query<{ sent_at: number; known: string }, [string]>("SELECT sent_at, known FROM intents WHERE key = ?")
-      .get(key);
+  /** @param last what is found is given back, in a lane that others buy in meanwhile. */
+  async #search(key: string, good: Good, last: boolean): Promise<BuySearch> {
+    const { world, provider } = this.#options;
+    const intent = this.#intent(key);
     // The intent is durable before anything is sent: without one, nothing was.
     if (!intent) return { kind: "absent" };
-    const known = new Set(JSON.parse(intent.known) as string[]);
+    const { sentAt } = intent;
     const isNew = ({ activationId }: { readonly activationId: string }) =>
-      !known.has(activationId) && this.#isNobodys(activationId, key);
+      !intent.known.has(activationId) && this.#isNobodys(activationId, key);
     let unexplained: number;
     let found: HeldNumber[];
     try {
       const active = (await provider.active()).filter((row) => this.#matches(row, good) && isNew(row));
       unexplained = active.length;
-      found = this.#candidates(active, good, intent.sent_at);
+      found = this.#candidates(active, good, sentAt, last);
       if (unexplained === 0) {
-        const history = await provider.history(intent.sent_at - MINUTE, world.now() + MINUTE);
-        const past = history.filter((row) => mayBe(row, good, intent.sent_at) && isNew(row));
+        const history = await provider.history(sentAt - MINUTE, world.now() + MINUTE);
+        const past = history.filter((row) => mayBe(row, good, sentAt) && isNew(row));
         unexplained = past.length;
-        found = this.#pastCandidates(past, good, intent.sent_at);
+        found = this.#pastCandidates(past, good, sentAt);
       }
     } catch {
       return { kind: "unsure", reason: "provider_unreachable" };
@@ -184,27 +186,29 @@ export class Purchases {
     // One of them may be ours, and its time (told without a zone) or its service (not told at all) misread: neither adopted nor
     // taken for absent.
     if (found.length < unexplained) return { kind: "unsure", reason: "unexplained_number" };
-    if (found.length > 1) return { kind: "unsure", reason: "ambiguous" };
-    if (found[0]) {
-      this.#answer(found[0].activationId, key);
-      return { kind: "found", number: found[0] };
+    const [only] = found;
+    if (only && (found.length > 1 || this.#mayBeAnothers(only, key, good)))
+      return { kind: "unsure", reason: "ambiguous" };
+    if (only) {
+      this.#answer(only.activationId, key);
+      return { kind: "found", number: only };
     }
-    if (world.now() - intent.sent_at < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
+    if (world.now() - sentAt < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
     const scans = (this.#scans.get(key) ?? 0) + 1;
     this.#scans.set(key, scans);
     return scans >= COMPLETE_SCANS ? { kind: "absent" } : { kind: "unsure", reason: "not_seen_yet" };
   }
 
-  #candidates(active: readonly ActiveActivation[], good: Good, sentAt: Millis): HeldNumber[] {
-    return active
-      .filter((row) => (row.boughtAt === null || within(row.boughtAt, sentAt)) && lastsAsBought(row, good))
-      .map((row) => ({
-        activationId: row.activationId,
-        phoneNumber: row.phoneNumber,
-        cost: row.cost ?? good.maxCost,
-        boughtAt: row.boughtAt ?? sentAt,
-        endsAt: row.endsAt ?? sentAt + lifeOf(good),
-      }));
+  #candidates(active: readonly ActiveActivation[], good: Good, sentAt: Millis, last: boolean): HeldNumber[] {
+    return active.flatMap((row) => {
+      const { activationId, service, country, phoneNumber, boughtAt } = row;
+      if (service === null || country === null || phoneNumber === null || !lastsAsBought(row, good)) return [];
+      // While its lane is closed, a new one without a time can hardly be another's. The last search is not alone.
+      if (boughtAt === null ? last : !within(boughtAt, sentAt)) return [];
+      const cost = row.cost ?? good.maxCost;
+      const endsAt = endOf(row.endsAt, sentAt, good);
+      return [{ activationId, phoneNumber, cost, boughtAt: boughtAt ?? sentAt, endsAt }];
+    });
   }
 
   /** Ended before we found it. */
@@ -216,11 +220,23 @@ export class Purchases {
   }
 
   #matches(row: ActiveActivation, good: Good): boolean {
-    const same = row.service === good.service && row.country === good.country;
+    const same = mayBeOfLane(row, good);
     const rental = good.type === "rent-number";
     // Only an activation's cost is capped on the wire.
     const affordable = rental || row.cost === null || row.cost <= good.maxCost;
     return same && row.rental === rental && affordable && isNumberOf(row.phoneNumber, good);
+  }
+
+  /**
+   * Whether a buy of ours in this lane, under way or unknown, was sent at such a time that it explains the number as well: its answer
+   * may be on its way.
+   */
+  #mayBeAnothers({ activationId, boughtAt }: HeldNumber, key: string, good: Good): boolean {
+    if (this.#answered.get(activationId) === key) return false;
+    return this.#lanes.holders(laneOf(good)).some((other) => {
+      const intent = other === key ? null : this.#intent(other);
+      return intent !== null && !intent.known.has(activationId) && within(boughtAt, intent.sentAt);
+    });
   }
 
   /** Whether no other buy of ours explains it. */
@@ -233,9 +249,14 @@ export class Purchases {
   /** Ids in this lane that are there before we buy: whosever they are, this buy is none of them. */
   async #present(good: Good): Promise<string[]> {
     const active = await this.#options.provider.active();
-    return active
-      .filter((row) => row.service === good.service && row.country === good.country)
-      .map((row) => row.activationId);
+    return active.filter((row) => mayBeOfLane(row, good)).map((row) => row.activationId);
+  }
+
+  #intent(key: string): { readonly sentAt: Millis; readonly known: ReadonlySet<string> } | null {
+    const row = this.#options.journal.db
+      .query<{ sent_at: number; known: string }, [string]>("SELECT sent_at, known FROM intents WHERE key = ?")
+      .get(key);
+    return row && { sentAt: row.sent_at, known: new Set(JSON.parse(row.known) as string[]) };
   }
 
   async #intend(key: string, sentAt: Millis, known: readonly string[]): Promise<void> {
@@ -271,7 +292,7 @@ export class Purchases {
     const boughtAt = this.#options.world.now();
     const { activationId, phoneNumber, cost } = bought;
     if (bought.currency !== 840) this.#options.onTrouble("currency");
-    return { activationId, phoneNumber, cost, boughtAt, endsAt: bought.endsAt ?? boughtAt + lifeOf(good) };
+    return { activationId, phoneNumber, cost, boughtAt, endsAt: endOf(bought.endsAt, boughtAt, good) };
   }
 
   #refused(refusal: BuyRefusal, good: Good): BuyAnswer {
@@ -298,25 +319,3 @@ export class Purchases {
     }
   }
 }
-
-/** A reactivation brings back its own number and no other. */
-const isNumberOf = (phoneNumber: string | null, good: Good): boolean =>
-  good.type !== "receive-sms-reactivate" || phoneNumber === null || phoneNumber === good.parentPhoneNumber;
-
-/** A rental lasts as long as it was bought for, as far as the list tells. */
-function lastsAsBought({ boughtAt, endsAt }: ActiveActivation, good: Good): boolean {
-  if (good.type !== "rent-number" || boughtAt === null || endsAt === null) return true;
-  return Math.abs(endsAt - boughtAt - lifeOf(good)) <= RENTAL_TOLERANCE_MS;
-}
-
-/** One that was refunded cost nothing and gave nothing: as good as never bought. What the history does not tell may be anything. */
-const mayBe = ({ service, country, at, standing, phoneNumber }: PastActivation, good: Good, sentAt: Millis): boolean =>
-  standing !== "refunded" &&
-  isNumberOf(phoneNumber, good) &&
-  (service ?? good.service) === good.service &&
-  (country ?? good.country) === good.country &&
-  (at === null || within(at, sentAt));
-
-const within = (time: Millis, sentAt: Millis): boolean => time >= sentAt - SKEW_MS && time <= sentAt + WINDOW_MS;
-
-const lifeOf = (good: Good): number => (good.type === "rent-number" ? good.hours * 60 * MINUTE : DEFAULT_LIFE_MS);

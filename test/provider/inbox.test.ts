@@ -234,6 +234,16 @@ describe("following", () => {
     expect(at.polls.length).toBeLessThanOrEqual(1);
   });
 
+  test("an order that was set aside takes no hints any more, and the others still do", () => {
+    const { inbox: box } = inbox();
+    box.follow(order(1, "waiting"));
+    box.follow(order(2, "renting"));
+    box.setAside(idOf(1));
+    expect(box.watching).toBe(1);
+    box.setAside(idOf(1));
+    expect(box.watching).toBe(1);
+  });
+
   test("a late SMS that reopens a closing order is followed again", () => {
     const at = inbox();
     at.inbox.follow(order(1, "waiting"));

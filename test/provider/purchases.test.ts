@@ -123,6 +123,25 @@ describe("buying", () => {
     expect(rental.answer).toMatchObject({ number: { endsAt: world.now() + 240 * MINUTE } });
   });
 
+  test("a rental's end that cannot be true does not cut its life or stretch it: it was misread", async () => {
+    const { buy, provider, world } = shop();
+    const ends = async (n: number, type: OrderType, told: number) => {
+      const buying = await buy(n, goodOf(type));
+      provider.sent.at(-1)?.answer(bought(String(n), { endsAt: world.now() + told }));
+      await world.settle();
+      return buying.answer?.kind === "bought" ? (buying.answer.number.endsAt - world.now()) / MINUTE : null;
+    };
+    // Told without a zone, or by another clock: three hours before what was bought, and eight after.
+    expect(await ends(1, "rent-number", 60 * MINUTE)).toBe(240);
+    expect(await ends(2, "rent-number", -10 * MINUTE)).toBe(240);
+    expect(await ends(3, "rent-number", 720 * MINUTE)).toBe(240);
+    expect(await ends(4, "rent-number", 243 * MINUTE)).toBe(243);
+    expect(await ends(5, "receive-sms", -160 * MINUTE)).toBe(20);
+    expect(await ends(6, "receive-sms", 100_000 * MINUTE)).toBe(20);
+    expect(await ends(7, "receive-sms", 45 * MINUTE)).toBe(45);
+    expect(await ends(8, "receive-sms-reactivate", 24 * 60 * MINUTE)).toBe(24 * 60);
+  });
+
   test("a dearer answer is served; another currency is served and reported", async () => {
     const { buy, provider, world, troubles } = shop();
     const buying = await buy(1);
@@ -312,6 +331,27 @@ describe("lanes", () => {
   });
 });
 
+describe("an order that was set aside", () => {
+  test("keeps nobody else from buying, whether it broke before its answer came or after", async () => {
+    const { lose, buy, provider, purchases, world, db } = shop();
+    await lose(1);
+    expect(purchases.stuck(goodOf())).toBe(true);
+    purchases.forget(idOf(1));
+    expect(purchases.stuck(goodOf())).toBe(false);
+
+    const late = await buy(2);
+    db.run("INSERT INTO quarantine VALUES (?, 0, 'Error')", [idOf(2)]);
+    purchases.forget(idOf(2));
+    expect(purchases.stuck(goodOf())).toBe(false);
+    provider.sent[1]?.answer(UNKNOWN);
+    await world.settle();
+    expect(late.answer?.kind).toBe("unknown");
+    expect(purchases.stuck(goodOf())).toBe(false);
+    await buy(3);
+    expect(provider.sent).toHaveLength(3);
+  });
+});
+
 describe("searching a lost buy", () => {
   test("adopts the one activation that is new, fits and is nobody's, and frees the lane", async () => {
     const { lose, find, provider, world, purchases } = shop();
@@ -412,11 +452,34 @@ describe("searching a lost buy", () => {
     expect(await find(1)).toEqual(unsure("unexplained_number"));
   });
 
-  test("takes a row without a time for one of the right time", async () => {
+  test("takes a row without a time for one of the right time, while nobody else can buy in the lane", async () => {
     const { lose, find, provider, world } = shop();
     await lose(1);
     provider.listed = [activeRow("1", { boughtAt: null })];
     expect(await find(1)).toMatchObject({ kind: "found", number: { boughtAt: world.now() } });
+  });
+
+  test("is unsure about a row of its time that does not tell its service, country or number", async () => {
+    const { lose, find, provider, world } = shop();
+    await lose(1);
+    const boughtAt = world.now();
+    for (const change of [{ service: null }, { country: null }, { phoneNumber: null }]) {
+      provider.listed = [activeRow("1", { boughtAt, ...change })];
+      expect(await find(1)).toEqual(unsure("unexplained_number"));
+    }
+    await world.advance(5 * MINUTE);
+    for (const _ of [1, 2, 3]) expect(await find(1)).toEqual(unsure("unexplained_number"));
+    // What surely is another's stays another's.
+    provider.listed = [activeRow("1", { boughtAt, service: null, country: 6 })];
+    expect(await find(1)).toEqual(unsure("not_seen_yet"));
+  });
+
+  test("an unreadable row of a stranger that was there before does not keep anybody from buying or searching", async () => {
+    const { lose, find, provider, world } = shop();
+    provider.listed = [activeRow("5", { service: null, country: null, phoneNumber: null })];
+    await lose(1);
+    provider.listed.push(activeRow("77", { boughtAt: world.now() }));
+    expect(await find(1)).toMatchObject({ kind: "found", number: { activationId: "77" } });
   });
 
   test("says absent only after two complete looks that came 180 s after the request", async () => {
@@ -547,12 +610,66 @@ describe("the last search", () => {
     expect(purchases.stuck(goodOf())).toBe(false);
     await buy(2);
     expect(provider.sent).toHaveLength(2);
+    provider.sent[1]?.answer(bought("2"));
     await world.advance(2 * MINUTE);
     expect(found).toBeNull();
     provider.listed = [activeRow("77", { boughtAt: sentAt + 20 * SECOND })];
     await world.advance(15 * SECOND);
     expect(found as BuySearch | null).toMatchObject({ kind: "found", number: { activationId: "77" } });
     expect(await find(9)).toEqual({ kind: "absent" });
+  });
+
+  /** The search for order 1 goes on behind its back. */
+  function searchOn({ purchases }: ReturnType<typeof shop>): { answer: BuySearch | null } {
+    const result: { answer: BuySearch | null } = { answer: null };
+    const effect = { kind: "findBuy", key: "k", attempt: 1, good: goodOf(), last: true } as const;
+    void purchases.find(effect, idOf(1)).then((answer) => {
+      result.answer = answer;
+    });
+    return result;
+  }
+
+  test("never takes, and gives back, the number of a buy whose answer is on its way", async () => {
+    const shopping = shop();
+    const { lose, buy, provider, world } = shopping;
+    await lose(1);
+    const search = searchOn(shopping);
+    await world.settle();
+    await world.advance(14 * SECOND);
+    const other = await buy(2);
+    // The provider has sold it, and its answer has not arrived yet.
+    provider.listed = [activeRow("77", { boughtAt: world.now() })];
+    await world.advance(SECOND);
+    expect(search.answer).toBeNull();
+    provider.sent[1]?.answer(bought("77"));
+    await world.advance(5 * MINUTE);
+    expect(other.answer).toMatchObject({ kind: "bought", number: { activationId: "77" } });
+    expect(search.answer).toEqual({ kind: "absent" });
+  });
+
+  test("leaves a number that another unknown buy explains to that one", async () => {
+    const shopping = shop();
+    const { lose, find, provider, world } = shopping;
+    await lose(1);
+    const search = searchOn(shopping);
+    await world.settle();
+    await lose(2);
+    provider.listed = [activeRow("77", { boughtAt: world.now() + 5 * SECOND })];
+    await world.advance(30 * SECOND);
+    expect(search.answer).toBeNull();
+    expect(await find(2)).toMatchObject({ kind: "found", number: { activationId: "77" } });
+    await world.advance(5 * MINUTE);
+    expect(search.answer).toEqual({ kind: "absent" });
+  });
+
+  test("gives nothing back whose time the provider does not tell", async () => {
+    const shopping = shop();
+    const { lose, provider, world } = shopping;
+    await lose(1);
+    const search = searchOn(shopping);
+    provider.listed = [activeRow("77", { boughtAt: null })];
+    await world.advance(26 * MINUTE);
+    expect(search.answer).toEqual(unsure("unexplained_number"));
   });
 
   test("ends unsure when the provider never answered in all that time", async () => {

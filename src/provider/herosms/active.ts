@@ -53,19 +53,15 @@ function listIn(value: unknown): readonly unknown[] | null {
 function parseRow(value: unknown): ActiveActivation {
   const row = field.fields(value) ?? {};
   const activationId = field.id(row.activationId);
-  const service = field.service(row.serviceCode);
-  const country = field.country(row.countryCode);
-  const phoneNumber = field.phone(row.phoneNumber);
-  if (activationId === null || service === null || country === null || phoneNumber === null) {
-    throw new ProviderUnavailable(`${ACTION}: unreadable row`);
-  }
+  // Without an id nobody can say whether it is ours. Whatever else is odd in a stranger's row must not stop all sales.
+  if (activationId === null) throw new ProviderUnavailable(`${ACTION}: unreadable row`);
   const endsAt = parseTime(row.activationEndTime);
   const subtype = field.whole(row.subtype);
   return {
     activationId,
-    service,
-    country,
-    phoneNumber,
+    service: field.service(row.serviceCode),
+    country: field.country(row.countryCode),
+    phoneNumber: field.phone(row.phoneNumber),
     cost: parseMicroUsd(row.activationCost),
     boughtAt: parseTime(row.activationTime),
     endsAt,

@@ -1,0 +1,62 @@
+/**
+ * Which of the provider's rows may be a buy of ours, by what was bought and when it was sent; and how long a number lasts. Pure. What
+ * a row does not tell readably may be anything: such a row is neither adopted nor overlooked.
+ */
+import type { Good } from "../../actors/order/terms.ts";
+import { rentalMs } from "../../actors/order/terms.ts";
+import type { Millis } from "../../actors/runtime/world.ts";
+import type { ActiveActivation, PastActivation } from "./port.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+/** The provider's clock and ours may differ by this much. */
+const SKEW_MS = 10 * SECOND;
+/** A buy that was sent is over, one way or the other, within this. */
+const WINDOW_MS = 90 * SECOND;
+const DEFAULT_LIFE_MS = 20 * MINUTE;
+/** No activation ends sooner; one for a single SMS and one that brought a number back do not last longer. */
+const SHORTEST_LIFE_MS = 5 * MINUTE;
+const LONGEST_LIFE_MS = { "receive-sms": 3 * 60 * MINUTE, "receive-sms-reactivate": 25 * 60 * MINUTE } as const;
+/** How far a listed rental's length may be from the one that was bought. */
+const RENTAL_TOLERANCE_MS = 10 * MINUTE;
+
+/** A reactivation brings back its own number and no other. */
+export const isNumberOf = (phoneNumber: string | null, good: Good): boolean =>
+  good.type !== "receive-sms-reactivate" || phoneNumber === null || phoneNumber === good.parentPhoneNumber;
+
+/** Whether the row is, or may be, of the service and country that were bought. */
+export const mayBeOfLane = ({ service, country }: ActiveActivation | PastActivation, good: Good): boolean =>
+  (service ?? good.service) === good.service && (country ?? good.country) === good.country;
+
+/** A rental lasts as long as it was bought for, as far as the list tells. */
+export function lastsAsBought({ boughtAt, endsAt }: ActiveActivation, good: Good): boolean {
+  if (good.type !== "rent-number" || boughtAt === null || endsAt === null) return true;
+  return Math.abs(endsAt - boughtAt - lifeOf(good)) <= RENTAL_TOLERANCE_MS;
+}
+
+/** One that was refunded cost nothing and gave nothing: as good as never bought. What the history does not tell may be anything. */
+export const mayBe = (row: PastActivation, good: Good, sentAt: Millis): boolean =>
+  row.standing !== "refunded" &&
+  isNumberOf(row.phoneNumber, good) &&
+  mayBeOfLane(row, good) &&
+  (row.at === null || within(row.at, sentAt));
+
+/** Whether something of this time can come from a request that was sent then. */
+export const within = (time: Millis, sentAt: Millis): boolean => time >= sentAt - SKEW_MS && time <= sentAt + WINDOW_MS;
+
+export const lifeOf = (good: Good): number => rentalMs(good) || DEFAULT_LIFE_MS;
+
+/**
+ * When the number ends. The provider's word counts as far as it can be true: a time without a zone, or of another clock, may be hours
+ * off, and a rental would be over before it began, or a text never be erased. Else it ends when what was bought ends.
+ */
+export function endOf(told: Millis | null, boughtAt: Millis, good: Good): Millis {
+  const usual = boughtAt + lifeOf(good);
+  if (told === null) return usual;
+  const life = told - boughtAt;
+  const isPossible =
+    good.type === "rent-number"
+      ? Math.abs(told - usual) <= RENTAL_TOLERANCE_MS
+      : life >= SHORTEST_LIFE_MS && life <= LONGEST_LIFE_MS[good.type];
+  return isPossible ? told : usual;
+}
