@@ -9,6 +9,10 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 /** The bech32 alphabet; the index of a character is its 5-bit value (BIP 173). */
 const ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
+/** The value of each character, by its code; -1 for those that are not of the alphabet. */
+const VALUES = new Int8Array(128).fill(-1);
+for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt(value)] = value;
+
 /** Coefficients of the checksum's generator polynomial (BIP 173). */
 const GENERATOR: readonly number[] = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
 
@@ -26,6 +30,7 @@ const MAX_INTEGER_WORDS = 7;
 const MAX_CLTV = 0xffff;
 /** Bytes of one hop of an `r` field: key, channel, base fee, proportional fee, delta. */
 const HOP_BYTES = 51;
+const CHECKSUM_WORDS = 6;
 
 export interface RouteHop {
   readonly pubkey: string;
@@ -52,24 +57,60 @@ export interface Fields {
 
 /** The words behind bech32 characters in lower case; null if a character is not of the alphabet. */
 export function toWords(text: string): number[] | null {
-  const words = Array.from(text, (character) => ALPHABET.indexOf(character));
-  return words.includes(-1) ? null : words;
+  const words = new Array<number>(text.length);
+  for (let index = 0; index < text.length; index++) {
+    const word = VALUES[text.charCodeAt(index)] ?? -1;
+    if (word < 0) return null;
+    words[index] = word;
+  }
+  return words;
+}
+
+/** The characters of words, and of the checksum that makes them whole behind this prefix (BIP 173). */
+export function toBech32(hrp: string, words: readonly number[]): string {
+  let residue = remainder(hrp, words);
+  for (let index = 0; index < CHECKSUM_WORDS; index++) residue = step(residue, 0);
+  residue ^= 1;
+  let text = `${hrp}1`;
+  for (const word of words) text += ALPHABET[word];
+  for (let shift = 25; shift >= 0; shift -= 5) text += ALPHABET[(residue >> shift) & 31];
+  return text;
 }
 
 /** Whether the last six words are the checksum of everything before them (BIP 173, "Bech32"). */
-export function hasChecksum(hrp: string, words: readonly number[]): boolean {
-  const codes = Array.from(hrp, (character) => character.charCodeAt(0));
-  const high = codes.map((code) => code >> 5);
-  const low = codes.map((code) => code & 31);
+export const hasChecksum = (hrp: string, words: readonly number[]): boolean => remainder(hrp, words) === 1;
+
+function remainder(hrp: string, words: readonly number[]): number {
   let residue = 1;
-  for (const value of [...high, 0, ...low, ...words]) {
-    const top = residue >>> 25;
-    residue = ((residue & 0x1ffffff) << 5) ^ value;
-    GENERATOR.forEach((coefficient, bit) => {
-      if ((top >> bit) & 1) residue ^= coefficient;
-    });
+  for (let index = 0; index < hrp.length; index++) residue = step(residue, hrp.charCodeAt(index) >> 5);
+  residue = step(residue, 0);
+  for (let index = 0; index < hrp.length; index++) residue = step(residue, hrp.charCodeAt(index) & 31);
+  for (const word of words) residue = step(residue, word);
+  return residue;
+}
+
+function step(residue: number, value: number): number {
+  const top = residue >>> 25;
+  let next = ((residue & 0x1ffffff) << 5) ^ value;
+  for (let bit = 0; bit < GENERATOR.length; bit++) if ((top >> bit) & 1) next ^= GENERATOR[bit] as number;
+  return next;
+}
+
+/** The bytes of some words; bits left over are padded with zeros on the right, as BOLT 11 has them signed. */
+export function packWords(words: readonly number[], from: number, to: number): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil(((to - from) * 5) / 8));
+  let value = 0;
+  let bits = 0;
+  let length = 0;
+  for (let index = from; index < to; index++) {
+    value = ((value << 5) | (words[index] as number)) & 0xfff;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes[length++] = value >> bits;
   }
-  return residue === 1;
+  if (bits > 0) bytes[length] = value << (8 - bits);
+  return bytes;
 }
 
 /** A big-endian integer; callers never pass more than 35 bits. */
@@ -142,18 +183,10 @@ function walk(words: readonly number[]): Map<number, number[][]> | null {
 
 /** Bytes of a field; null when its padding is longer than four bits or not zero, which nodes refuse. */
 function toBytes(words: readonly number[]): Uint8Array | null {
-  const bytes: number[] = [];
-  let value = 0;
-  let bits = 0;
-  for (const word of words) {
-    value = ((value << 5) | word) & 0xfff;
-    bits += 5;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push((value >> bits) & 0xff);
-  }
-  const padding = value & ((1 << bits) - 1);
-  return bits > 4 || padding !== 0 ? null : Uint8Array.from(bytes);
+  const bits = (words.length * 5) % 8;
+  const last = words.at(-1) ?? 0;
+  if (bits > 4 || (last & ((1 << bits) - 1)) !== 0) return null;
+  return packWords(words, 0, words.length).subarray(0, Math.floor((words.length * 5) / 8));
 }
 
 /** Hex of a field whose length is fixed; null when it is absent or has another length. */

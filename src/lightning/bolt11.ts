@@ -1,12 +1,14 @@
 /**
- * A strict BOLT11 reader. The signature is the `bolt11` package's matter; every fact is read here, because the package
+ * A strict BOLT11 reader. The signature is `curve.ts`'s matter; every fact is read here, because the `bolt11` package
  * accepts invoices that nodes refuse (missing or repeated fields, unknown required features), drops amounts below a sat,
  * and takes minutes for long input. What this reader accepts, a node reads the same way.
  */
-import bolt11 from "bolt11";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { type Msats, msats } from "../../actors/order/money.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
-import { bigEndian, type Fields, hasChecksum, type RouteHop, readFields, toWords } from "./bolt11-fields.ts";
+import { bigEndian, type Fields, hasChecksum, packWords, type RouteHop, readFields, toWords } from "./bolt11-fields.ts";
+import { curve } from "./curve.ts";
 import type { Network } from "./port.ts";
 
 /**
@@ -25,22 +27,14 @@ const BTC = 100_000_000_000n;
 const MAX_MSATS = 21_000_000n * BTC;
 /** Picobitcoin in one bitcoin divided by the multiplier, i.e. tenths of a millisat in one unit. */
 const TENTHS_OF_MSAT: Readonly<Record<string, bigint>> = { "": 10n * BTC, m: 10n ** 9n, u: 10n ** 6n, n: 1000n, p: 1n };
-/** Half the order of secp256k1: a signature with a larger s is not in its canonical ("low-S") form. */
-const HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
+/** Half the order of secp256k1, big-endian hex: a signature with a larger s is not in its canonical ("low-S") form. */
+const HALF_ORDER = "7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0";
 
 /**
  * Required features a payer's node is known to understand (BOLT 9, context "9"): var_onion_optin, payment_secret,
  * basic_mpp and payment_metadata. Any other required bit would make the node refuse, and only when it is too late.
  */
 const UNDERSTOOD_FEATURES: readonly number[] = [8, 14, 16, 48];
-
-/** Address versions as the `bolt11` package wants them; it knows no signet, and without this it accepts any network. */
-const PACKAGE_NETWORKS: Readonly<Record<Network, bolt11.Network>> = {
-  bc: { bech32: "bc", pubKeyHash: 0x00, scriptHash: 0x05, validWitnessVersions: [0, 1] },
-  tb: { bech32: "tb", pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
-  tbs: { bech32: "tbs", pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
-  bcrt: { bech32: "bcrt", pubKeyHash: 0x6f, scriptHash: 0xc4, validWitnessVersions: [0, 1] },
-};
 
 export interface Bolt11Facts {
   /** The invoice in lower case. */
@@ -108,7 +102,7 @@ export function readInvoice(text: string, network: Network): ReadInvoice {
   const required = fields.features.filter((bit) => bit % 2 === 0);
   if (!required.every((bit) => UNDERSTOOD_FEATURES.includes(bit))) return refuse("unknown_feature");
 
-  const payee = verifySignature(invoice, network, fields);
+  const payee = verifySignature(hrp, words, fields);
   if (!payee) return refuse("bad_signature");
 
   const issuedAt = bigEndian(words.slice(0, TIMESTAMP_WORDS)) * 1000;
@@ -151,23 +145,22 @@ function readAmount(text: string): Amount {
 }
 
 /**
- * Checks the signature, and that the package saw the same payment as this reader.
+ * Checks the signature over the prefix and everything before it (BOLT 11, "Data Part").
  * @returns the key that signed, or null. With an `n` field, that is the key; a signature is then valid in one form only
  * (low-S), while recovery takes both forms (BOLT 11, "Requirements" of tagged fields).
  */
-function verifySignature(invoice: string, network: Network, fields: Fields): string | null {
-  let decoded: ReturnType<typeof bolt11.decode>;
-  try {
-    decoded = bolt11.decode(invoice, PACKAGE_NETWORKS[network]);
-  } catch {
-    return null;
-  }
-  const { complete, payeeNodeKey, signature, tagsObject } = decoded;
-  if (complete !== true || !payeeNodeKey || !signature) return null;
-  if (tagsObject.payment_hash !== fields.paymentHash || tagsObject.payment_secret !== fields.paymentSecret) return null;
-  if (fields.payee !== null) {
-    const isLowS = BigInt(`0x${signature.slice(64)}`) <= HALF_ORDER;
-    if (fields.payee !== payeeNodeKey || !isLowS) return null;
-  }
-  return payeeNodeKey;
+function verifySignature(hrp: string, words: readonly number[], fields: Fields): string | null {
+  const signed = words.length - SIGNATURE_WORDS - CHECKSUM_WORDS;
+  const signature = packWords(words, signed, words.length - CHECKSUM_WORDS);
+  const data = packWords(words, 0, signed);
+  const message = new Uint8Array(hrp.length + data.length);
+  // The prefix is letters and digits only.
+  for (let index = 0; index < hrp.length; index++) message[index] = hrp.charCodeAt(index);
+  message.set(data, hrp.length);
+  const key = curve.recover(sha256(message), signature.subarray(0, 64), signature[64] ?? Number.NaN);
+  if (!key) return null;
+  const payee = bytesToHex(key);
+  if (fields.payee === null) return payee;
+  const isLowS = bytesToHex(signature.subarray(32, 64)) <= HALF_ORDER;
+  return fields.payee === payee && isLowS ? payee : null;
 }

@@ -1,11 +1,12 @@
 /**
- * Makes real, signed BOLT 11 invoices. The bolt11 library lays out the fields; the signature comes from @noble/curves,
- * because the library's native signer is missing in compiled binaries and its fallback, elliptic, has CVE-2025-14505.
- * Every field is given explicitly: the library's defaults read the wall clock and are below what BOLT 11 asks for.
+ * Makes real, signed BOLT 11 invoices, laid out here: the `bolt11` package's encoder takes as long as a hundred of these, reads the wall
+ * clock for its defaults, and signs with a library that has CVE-2025-14505. It still reads what is made here (`decode.ts`).
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
-import { encode } from "bolt11";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { packWords, toBech32 } from "../../lightning/bolt11-fields.ts";
+import { curve } from "../../lightning/curve.ts";
 import type { Network } from "../../lightning/port.ts";
 
 /** What an invoice says. Only the first two have no default, so that tests can make odd ones with little. */
@@ -38,13 +39,21 @@ export const DEFAULT_FINAL_CLTV = 80;
 
 const STRANGER_KEY = new Uint8Array(32).fill(0x5a);
 const ODD_SECRET = "5e".repeat(32);
-const BECH32_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-const BECH32_CHECKSUM_LENGTH = 6;
+/** Types of tagged fields (BOLT 11, "Tagged Fields"). */
+const TYPE = { hash: 1, features: 5, expiry: 6, description: 13, secret: 16, finalCltv: 24 } as const;
+const TIMESTAMP_WORDS = 7;
+/** Millisats in one unit of each multiplier, largest first (BOLT 11, "Human-Readable Part"); "p" is a tenth of one. */
+const UNITS = [
+  ["", 100_000_000_000],
+  ["m", 100_000_000],
+  ["u", 100_000],
+  ["n", 100],
+] as const;
 /** A timestamp is 35 bits (BOLT 11). */
 const MAX_TIMESTAMP = 2 ** 35 - 1;
-/** The library turns the end of life into a date, which ends there. */
+/** Readers turn the end of life into a date, which ends there. */
 const MAX_EXPIRY_SECONDS = 2 ** 42;
-/** Bits 0..19 by pairs, in the library's names. */
+/** Bits 0..19 by pairs, in the names of the `bolt11` package. */
 const FEATURE_NAMES = [
   "option_data_loss_protect",
   "initial_routing_sync",
@@ -60,7 +69,6 @@ const FEATURE_NAMES = [
 export const FIRST_UNNAMED_FEATURE = FEATURE_NAMES.length * 2;
 
 type FeatureName = (typeof FEATURE_NAMES)[number];
-type FeatureFlags = { required: boolean; supported: boolean };
 
 /**
  * Makes an invoice and signs it.
@@ -69,30 +77,12 @@ type FeatureFlags = { required: boolean; supported: boolean };
 export function mintInvoice(mint: Mint): string {
   check(mint);
   const secretKey = mint.secretKey ?? STRANGER_KEY;
-  const amountMsat = mint.amountMsat ?? null;
-  const fields = {
-    network: networkParameters(mint.network ?? "bcrt"),
-    ...(amountMsat !== null && { millisatoshis: String(amountMsat) }),
-    timestamp: mint.timestamp,
-    tags: tags(mint),
-  };
-  const unsigned = encode(fields, false);
-  if (unsigned.prefix === undefined || unsigned.wordsTemp === undefined)
-    throw new TypeError("Invoice was not laid out");
-  const message = new Uint8Array([...new TextEncoder().encode(unsigned.prefix), ...packWords(unsigned.wordsTemp)]);
-  // noble hashes with SHA-256 itself, and puts the recovery flag first.
-  const signature = secp256k1.sign(message, secretKey, { format: "recovered" });
-  const signed = encode(
-    {
-      ...fields,
-      signature: bytesToHex(signature.subarray(1)),
-      recoveryFlag: signature[0] ?? 0,
-      payeeNodeKey: publicKey(secretKey),
-    },
-    false,
-  );
-  if (!signed.paymentRequest) throw new TypeError("Invoice was not signed");
-  return signed.paymentRequest;
+  const hrp = `ln${mint.network ?? "bcrt"}${amountText(mint.amountMsat ?? null)}`;
+  const words = layOut(mint);
+  const message = concatBytes(utf8ToBytes(hrp), packWords(words, 0, words.length));
+  const { signature, recovery } = curve.sign(sha256(message), secretKey);
+  push(words, concatBytes(signature, Uint8Array.of(recovery)));
+  return toBech32(hrp, words);
 }
 
 /** Compressed public key, hex: a node's identity. */
@@ -127,50 +117,65 @@ function isHash(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text) && hexToBytes(text).length === 32;
 }
 
-function tags(mint: Mint) {
+/** The amount in the largest unit that holds it exactly. */
+function amountText(msat: number | null): string {
+  if (msat === null) return "";
+  for (const [name, unit] of UNITS) if (msat % unit === 0) return `${msat / unit}${name}`;
+  return `${msat}0p`;
+}
+
+/** Timestamp and fields, in lnd's order. */
+function layOut(mint: Mint): number[] {
+  const words = integer(mint.timestamp, TIMESTAMP_WORDS);
   const secret = mint.paymentSecret === undefined ? ODD_SECRET : mint.paymentSecret;
   const expiry = mint.expirySeconds === undefined ? 3600 : mint.expirySeconds;
   const features = mint.features ?? INVOICE_FEATURES;
-  return [
-    { tagName: "payment_hash", data: mint.paymentHash },
-    ...(secret === null ? [] : [{ tagName: "payment_secret", data: secret }]),
-    { tagName: "description", data: mint.description ?? "" },
-    ...(expiry === null ? [] : [{ tagName: "expire_time", data: expiry }]),
-    { tagName: "min_final_cltv_expiry", data: mint.finalCltv ?? DEFAULT_FINAL_CLTV },
-    ...(features.length === 0 ? [] : [{ tagName: "feature_bits", data: featureBits(features) }]),
-  ];
+  tag(words, TYPE.hash, bytesWords(hexToBytes(mint.paymentHash)));
+  if (secret !== null) tag(words, TYPE.secret, bytesWords(hexToBytes(secret)));
+  tag(words, TYPE.description, bytesWords(utf8ToBytes(mint.description ?? "")));
+  if (expiry !== null) tag(words, TYPE.expiry, integer(expiry, 1));
+  tag(words, TYPE.finalCltv, integer(mint.finalCltv ?? DEFAULT_FINAL_CLTV, 1));
+  if (features.length > 0) tag(words, TYPE.features, featureWords(features));
+  return words;
 }
 
-function featureBits(bits: readonly number[]) {
-  const named: Partial<Record<FeatureName, FeatureFlags>> = {};
-  const unnamed: boolean[] = [];
-  for (const bit of bits) {
-    const name = featureName(bit);
-    if (name === null) {
-      while (unnamed.length <= bit - FIRST_UNNAMED_FEATURE) unnamed.push(false);
-      unnamed[bit - FIRST_UNNAMED_FEATURE] = true;
-    } else {
-      named[name] ??= { required: false, supported: false };
-      named[name][bit % 2 === 0 ? "required" : "supported"] = true;
-    }
-  }
-  const wordLength = Math.ceil((Math.max(...bits) + 1) / 5);
-  return { word_length: wordLength, ...named, extra_bits: { start_bit: FIRST_UNNAMED_FEATURE, bits: unnamed } };
+function tag(words: number[], type: number, data: readonly number[]): void {
+  words.push(type, data.length >> 5, data.length & 31, ...data);
 }
 
-/** The data part as bytes, padded with zero bits on the right: what BOLT 11 has signed after the prefix. */
-function packWords(bech32: string): number[] {
-  const data = bech32.slice(bech32.lastIndexOf("1") + 1, -BECH32_CHECKSUM_LENGTH);
-  const bytes: number[] = [];
+function bytesWords(bytes: Uint8Array): number[] {
+  const words: number[] = [];
+  push(words, bytes);
+  return words;
+}
+
+/** Appends bytes as words, padded with zero bits on the right. */
+function push(words: number[], bytes: Uint8Array): void {
   let pending = 0;
   let bits = 0;
-  for (const letter of data) {
-    pending = ((pending << 5) | BECH32_ALPHABET.indexOf(letter)) & 0xfff;
-    bits += 5;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes.push((pending >> bits) & 0xff);
+  for (const byte of bytes) {
+    pending = ((pending << 8) | byte) & 0xfff;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      words.push((pending >> bits) & 31);
+    }
   }
-  if (bits > 0) bytes.push((pending << (8 - bits)) & 0xff);
-  return bytes;
+  if (bits > 0) words.push((pending << (5 - bits)) & 31);
+}
+
+/** Big-endian, in at least `length` words. Beyond 32 bits, hence without shifts. */
+function integer(value: number, length: number): number[] {
+  const words: number[] = [];
+  for (let left = value; left > 0 || words.length < length; left = Math.floor(left / 32)) words.unshift(left % 32);
+  return words;
+}
+
+function featureWords(bits: readonly number[]): number[] {
+  const words = new Array<number>(Math.ceil((Math.max(...bits) + 1) / 5)).fill(0);
+  for (const bit of bits) {
+    const index = words.length - 1 - Math.floor(bit / 5);
+    words[index] = (words[index] ?? 0) | (1 << (bit % 5));
+  }
+  return words;
 }
