@@ -6,6 +6,8 @@ import type { Database } from "bun:sqlite";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { hexToBytes } from "@noble/hashes/utils.js";
 import type { World } from "../../../actors/runtime/world.ts";
+import { type ReadInvoice, readInvoice, type UnreadableInvoice } from "./decode.ts";
+import { INVOICE_FEATURES, mintInvoice, publicKey } from "./mint.ts";
 
 /** `router` is the node between the two that earns the routing fee. */
 export type NodeName = "merchant" | "customer" | "router";
@@ -73,6 +75,21 @@ const OPENING_BALANCES: Record<BalanceName, number> = {
   wallet: 10_000_000_000,
 };
 
+/** Invoices made here whose content is remembered: all that are open, and more. */
+const MAX_MINTED = 10_000;
+
+/** All that an invoice of this network says; nothing is left to defaults. */
+interface Said {
+  readonly paymentHash: string;
+  readonly paymentSecret: string;
+  readonly amountMsat: number | null;
+  /** Seconds since 1970. */
+  readonly timestamp: number;
+  readonly expirySeconds: number;
+  readonly description: string;
+  readonly finalCltv: number;
+}
+
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS ln_keys (name TEXT PRIMARY KEY, secret_key TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS ln_balances (name TEXT PRIMARY KEY, msat INTEGER NOT NULL CHECK (msat >= 0)) STRICT;
@@ -102,10 +119,15 @@ const SCHEMA = `
 
 export class Books {
   readonly db: Database;
+  readonly #transaction: (work: () => void) => void;
+  readonly #keys = new Map<NodeName, { readonly secret: Uint8Array; readonly public: string }>();
+  /** What invoices made here say, oldest first: whoever made a text need not read it again. */
+  readonly #minted = new Map<string, ReadInvoice>();
 
   /** Makes tables, keys and opening balances where they are missing. */
   constructor(db: Database, world: World) {
     this.db = db;
+    this.#transaction = db.transaction((work: () => void) => work());
     db.run(SCHEMA);
     this.atomically(() => {
       for (const name of ["merchant", "customer", "router"] satisfies NodeName[]) this.#ensureKey(name, world);
@@ -116,15 +138,34 @@ export class Books {
 
   /** All of `work` is written, or none of it. */
   atomically<T>(work: () => T): T {
-    return this.db.transaction(work)();
+    let result: { readonly value: T } | null = null;
+    this.#transaction(() => {
+      result = { value: work() };
+    });
+    return (result as unknown as { readonly value: T }).value;
   }
 
   secretKey(name: NodeName): Uint8Array {
-    const row = this.db
-      .query<{ secret_key: string }, [string]>("SELECT secret_key FROM ln_keys WHERE name = ?")
-      .get(name);
-    if (!row) throw new TypeError(`No key of node "${name}"`);
-    return hexToBytes(row.secret_key);
+    return this.#key(name).secret;
+  }
+
+  /** Compressed, hex: the node's identity. */
+  publicKey(name: NodeName): string {
+    return this.#key(name).public;
+  }
+
+  /** Makes an invoice of one of the two nodes. @throws RangeError when a field cannot be written down. */
+  mint(name: "merchant" | "customer", said: Said): string {
+    const text = mintInvoice({ ...said, secretKey: this.secretKey(name), features: INVOICE_FEATURES });
+    const features = INVOICE_FEATURES;
+    this.#minted.set(text, { ok: true, payee: this.publicKey(name), descriptionHash: "", features, ...said });
+    const [oldest] = this.#minted.keys();
+    if (this.#minted.size > MAX_MINTED && oldest !== undefined) this.#minted.delete(oldest);
+    return text;
+  }
+
+  read(text: string): ReadInvoice | UnreadableInvoice {
+    return this.#minted.get(text) ?? readInvoice(text);
   }
 
   /** In millisats. */
@@ -137,6 +178,20 @@ export class Books {
   /** Adds millisats, or takes them; a balance never falls below zero. */
   move(name: BalanceName, msat: number): void {
     this.db.query<null, [number, string]>("UPDATE ln_balances SET msat = msat + ? WHERE name = ?").run(msat, name);
+  }
+
+  /** Keys never change, and a public key takes long to compute. */
+  #key(name: NodeName): { readonly secret: Uint8Array; readonly public: string } {
+    const known = this.#keys.get(name);
+    if (known) return known;
+    const row = this.db
+      .query<{ secret_key: string }, [string]>("SELECT secret_key FROM ln_keys WHERE name = ?")
+      .get(name);
+    if (!row) throw new TypeError(`No key of node "${name}"`);
+    const secret = hexToBytes(row.secret_key);
+    const key = { secret, public: publicKey(secret) };
+    this.#keys.set(name, key);
+    return key;
   }
 
   #ensureKey(name: NodeName, world: World): void {

@@ -16,7 +16,6 @@ import {
   invoiceMessage,
   payReqMessage,
 } from "./messages.ts";
-import { publicKey } from "./mint.ts";
 import { initiatedMessage, paymentListMessage, paymentMessage } from "./payment-messages.ts";
 import { type Payments, wrongPreimage } from "./payments.ts";
 import { type Feed, streamResponse } from "./streams.ts";
@@ -45,7 +44,7 @@ export class Calls {
   }
 
   info(): Answer {
-    return message(infoMessage(publicKey(this.#books.secretKey("merchant")), this.#world.now()));
+    return message(infoMessage(this.#books.publicKey("merchant"), this.#world.now()));
   }
 
   balance(): Answer {
@@ -149,7 +148,7 @@ export class Calls {
 
   /** The payment as it stands, then its end. */
   #follow(hash: string, quiet: boolean, fault: Fault | null): Feed {
-    const router = publicKey(this.#books.secretKey("router"));
+    const router = this.#books.publicKey("router");
     return (lines) => {
       const end = (row: PaymentRow) => {
         const lies = fault?.fault === "wrong_preimage" && row.status === "SUCCEEDED";
@@ -177,7 +176,7 @@ export class Calls {
       count_total_payments: "bool",
     } as const);
     const total = query.count_total_payments ? this.#payments.count() : 0;
-    const router = publicKey(this.#books.secretKey("router"));
+    const router = this.#books.publicKey("router");
     return message(paymentListMessage(this.#payments.list(query), router, total));
   }
 

@@ -4,9 +4,9 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
-import type { World } from "../../../actors/runtime/world.ts";
+import type { Millis, World } from "../../../actors/runtime/world.ts";
 import type { Books, InvoiceRow } from "./books.ts";
-import { DEFAULT_FINAL_CLTV, mintInvoice } from "./mint.ts";
+import { DEFAULT_FINAL_CLTV } from "./mint.ts";
 import { NOT_FOUND, RESOURCE_EXHAUSTED, RpcError, UNKNOWN } from "./wire.ts";
 
 export interface AddInvoice {
@@ -47,6 +47,8 @@ export class Invoices {
   readonly #world: World;
   readonly #books: Books;
   readonly #subscribers = new Set<Subscriber>();
+  /** No open invoice expires before this; 0 when that has to be looked up. */
+  #nextExpiry: Millis = 0;
 
   constructor(world: World, books: Books) {
     this.#world = world;
@@ -180,10 +182,18 @@ export class Invoices {
 
   /** lnd's expiry watcher cancels by timer; nobody can tell that from cancelling at the next look. */
   #expire(): void {
-    this.#books.db.run(
+    const now = Math.floor(this.#world.now());
+    if (now < this.#nextExpiry) return;
+    const { db } = this.#books;
+    db.query<null, [number]>(
       "UPDATE ln_invoices SET state = 'CANCELED' WHERE state = 'OPEN' AND created_ms + expiry_seconds * 1000 <= ?",
-      [Math.floor(this.#world.now())],
-    );
+    ).run(now);
+    const next = db
+      .query<{ at: number | null }, []>(
+        "SELECT min(created_ms + expiry_seconds * 1000) AS at FROM ln_invoices WHERE state = 'OPEN'",
+      )
+      .get();
+    this.#nextExpiry = next?.at ?? Number.POSITIVE_INFINITY;
   }
 
   #insert(invoice: {
@@ -196,8 +206,7 @@ export class Invoices {
   }): InvoiceRow {
     const now = Math.floor(this.#world.now());
     const secret = bytesToHex(this.#world.random(32));
-    const bolt11 = mintInvoice({
-      secretKey: this.#books.secretKey("merchant"),
+    const bolt11 = this.#books.mint("merchant", {
       paymentHash: invoice.hash,
       paymentSecret: secret,
       amountMsat: invoice.valueMsat || null,
@@ -207,6 +216,7 @@ export class Invoices {
       finalCltv: invoice.finalCltv,
     });
     const { hash, preimage, memo, valueMsat, expirySeconds, finalCltv } = invoice;
+    this.#nextExpiry = Math.min(this.#nextExpiry, now + expirySeconds * 1000);
     this.#books.db.run(
       `INSERT INTO ln_invoices (hash, preimage, secret, bolt11, memo, value_msat, expiry_seconds, final_cltv,
        created_ms, state, paid_msat) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'OPEN', 0)`,

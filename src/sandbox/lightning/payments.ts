@@ -7,9 +7,8 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { type Cancel, iso, type World } from "../../../actors/runtime/world.ts";
 import type { Fault } from "../faults.ts";
 import type { Books, FailureReason, PaymentRow } from "./books.ts";
-import { type ReadInvoice, readInvoice } from "./decode.ts";
+import type { ReadInvoice } from "./decode.ts";
 import { amountMsat } from "./invoices.ts";
-import { publicKey } from "./mint.ts";
 import type { Wallet } from "./wallet.ts";
 import { ALREADY_EXISTS, NOT_FOUND, RpcError, UNKNOWN } from "./wire.ts";
 
@@ -66,11 +65,11 @@ export class Payments {
    * @throws RpcError
    */
   send(request: SendPayment, fault: Fault | null): PaymentRow {
-    const invoice = readInvoice(request.payment_request);
+    const invoice = this.#books.read(request.payment_request);
     if (!invoice.ok) throw new RpcError(UNKNOWN, invoice.reason);
     const feeLimit = amountMsat(request.fee_limit_sat, request.fee_limit_msat);
     const value = this.#amountToPay(invoice, amountMsat(request.amt, request.amt_msat));
-    if (invoice.payee === publicKey(this.#books.secretKey("merchant"))) {
+    if (invoice.payee === this.#books.publicKey("merchant")) {
       throw new RpcError(UNKNOWN, "self-payments not allowed");
     }
     this.#refuseDuplicate(invoice.paymentHash);

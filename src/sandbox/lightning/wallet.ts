@@ -6,9 +6,8 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { iso, type World } from "../../../actors/runtime/world.ts";
 import type { Books, InvoiceRow, WalletInvoiceRow, WalletPaymentRow } from "./books.ts";
-import { readInvoice } from "./decode.ts";
 import type { Invoices } from "./invoices.ts";
-import { mintInvoice, publicKey } from "./mint.ts";
+import { DEFAULT_FINAL_CLTV } from "./mint.ts";
 
 /** The wallet did not pay; nothing moved. The message is the reason, fit to show. */
 export class WalletRefused extends Error {
@@ -75,14 +74,14 @@ export class Wallet {
     const secret = bytesToHex(this.#world.random(32));
     const paymentHash = bytesToHex(sha256(preimage));
     const amountMsat = input.amountSats === undefined ? null : input.amountSats * 1000;
-    const invoice = mintInvoice({
-      secretKey: this.#books.secretKey("customer"),
+    const invoice = this.#books.mint("customer", {
       paymentHash,
       paymentSecret: secret,
       amountMsat,
       timestamp,
       expirySeconds,
       description: "Refund",
+      finalCltv: DEFAULT_FINAL_CLTV,
     });
     this.#books.db.run("INSERT INTO ln_wallet_invoices VALUES (?, ?, ?, ?, ?, 0)", [
       paymentHash,
@@ -113,7 +112,7 @@ export class Wallet {
 
   /** Compressed public key of the wallet's node, hex. */
   get pubkey(): string {
-    return publicKey(this.#books.secretKey("customer"));
+    return this.#books.publicKey("customer");
   }
 
   /** Whether the wallet takes an HTLC: it knows the invoice, which is unpaid, unexpired and paid in full (BOLT 4). */
@@ -134,7 +133,7 @@ export class Wallet {
   }
 
   #payable(text: string): InvoiceRow {
-    const invoice = readInvoice(text);
+    const invoice = this.#books.read(text);
     if (!invoice.ok) throw new WalletRefused(`Malformed invoice: ${invoice.reason}`);
     const row = this.#invoices.find(invoice.paymentHash);
     // A forged invoice can carry the hash of a real one, but not its signature and secret.

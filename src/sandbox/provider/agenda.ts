@@ -3,13 +3,8 @@
  * is armed at the earliest time, so that nothing is lost when the process restarts.
  */
 import type { Cancel, Millis } from "../../../actors/runtime/world.ts";
-import { type Activation, STATUS, SUBTYPE } from "./books.ts";
+import { type Activation, type Due, STATUS, SUBTYPE } from "./books.ts";
 import { type Desk, end, greeting, receive } from "./desk.ts";
-
-interface Due {
-  readonly id: number;
-  readonly at: Millis;
-}
 
 export class Agenda {
   readonly #desk: Desk;
@@ -26,12 +21,13 @@ export class Agenda {
    */
   settle(): void {
     if (this.#stopped) return;
-    const { world, webhooks } = this.#desk;
+    const { world, webhooks, books } = this.#desk;
     const now = world.now();
     while (this.#step(now));
     webhooks.send();
-    const dues = [this.#nextSms()?.at, this.#nextEnd()?.at, webhooks.nextDue()].filter((at) => typeof at === "number");
-    this.#arm(dues.length === 0 ? null : Math.min(...dues));
+    const never = Number.POSITIVE_INFINITY;
+    const due = Math.min(books.nextSms()?.at ?? never, books.nextEnd()?.at ?? never, webhooks.nextDue() ?? never);
+    this.#arm(due === never ? null : due);
   }
 
   stop(): void {
@@ -41,8 +37,8 @@ export class Agenda {
 
   /** @returns whether something was due. */
   #step(now: Millis): boolean {
-    const sms = this.#nextSms();
-    const over = this.#nextEnd();
+    const sms = this.#desk.books.nextSms();
+    const over = this.#desk.books.nextEnd();
     if (sms && sms.at <= now && (!over || sms.at <= over.at)) {
       this.#desk.books.atomically(() => this.#arrive(sms));
       return true;
@@ -56,7 +52,7 @@ export class Agenda {
 
   #arrive({ id, at }: Due): void {
     const { books } = this.#desk;
-    books.db.query("DELETE FROM provider_pending_sms WHERE activationId = ?").run(id);
+    books.forgetSms(id);
     const activation = books.activation(id);
     if (activation && activation.endedAt === null)
       receive(this.#desk, activation, greeting(this.#desk, activation), at);
@@ -70,22 +66,6 @@ export class Agenda {
 
   #isCharged(activation: Activation): boolean {
     return activation.subtype === SUBTYPE.rental || this.#desk.books.messages(activation.id).length > 0;
-  }
-
-  #nextSms(): Due | null {
-    return this.#desk.books.db
-      .query<Due, []>(
-        "SELECT activationId AS id, dueAt AS at FROM provider_pending_sms ORDER BY dueAt, activationId LIMIT 1",
-      )
-      .get();
-  }
-
-  #nextEnd(): Due | null {
-    return this.#desk.books.db
-      .query<Due, []>(
-        "SELECT id, endsAt AS at FROM provider_activations WHERE endedAt IS NULL ORDER BY endsAt, id LIMIT 1",
-      )
-      .get();
   }
 
   #arm(at: Millis | null): void {

@@ -48,6 +48,12 @@ export interface Message extends NewMessage {
   readonly seen: number;
 }
 
+/** What happens by itself at a time: an SMS that arrives, an activation that runs out. */
+export interface Due {
+  readonly id: number;
+  readonly at: Millis;
+}
+
 export interface Page {
   readonly offset: number;
   readonly limit: number;
@@ -82,16 +88,60 @@ CREATE INDEX IF NOT EXISTS provider_webhooks_due ON provider_webhooks (dueAt);
 
 export class Books {
   readonly db: Database;
+  readonly #transaction: (step: () => void) => void;
+  /** What is due next is asked before and after every call: remembered until something changes it; undefined is unknown. */
+  #nextSms: Due | null | undefined;
+  #nextEnd: Due | null | undefined;
 
   constructor(db: Database) {
     this.db = db;
+    this.#transaction = db.transaction((step: () => void) => step());
     db.run(SCHEMA);
     db.run("INSERT OR IGNORE INTO provider_account (id, balance) VALUES (1, ?)", [START_BALANCE]);
   }
 
   /** Runs `step` in one transaction: all of it is in the books, or nothing. */
   atomically<T>(step: () => T): T {
-    return this.db.transaction(step)();
+    let result: { readonly value: T } | null = null;
+    try {
+      this.#transaction(() => {
+        result = { value: step() };
+      });
+    } catch (error) {
+      this.#nextSms = undefined;
+      this.#nextEnd = undefined;
+      throw error;
+    }
+    return (result as unknown as { readonly value: T }).value;
+  }
+
+  /** The SMS that arrives by itself next. */
+  nextSms(): Due | null {
+    if (this.#nextSms === undefined) {
+      const sql =
+        "SELECT activationId AS id, dueAt AS at FROM provider_pending_sms ORDER BY dueAt, activationId LIMIT 1";
+      this.#nextSms = this.db.query<Due, []>(sql).get();
+    }
+    return this.#nextSms;
+  }
+
+  planSms(id: number, at: Millis): void {
+    this.#nextSms = undefined;
+    this.db.query("INSERT INTO provider_pending_sms VALUES (?, ?)").run(id, at);
+  }
+
+  forgetSms(id: number): void {
+    this.#nextSms = undefined;
+    this.db.query("DELETE FROM provider_pending_sms WHERE activationId = ?").run(id);
+  }
+
+  /** The activation that runs out next. */
+  nextEnd(): Due | null {
+    if (this.#nextEnd === undefined) {
+      const sql = "SELECT id, endsAt AS at FROM provider_activations WHERE endedAt IS NULL ORDER BY endsAt, id LIMIT 1";
+      this.#nextEnd = this.db.query<Due, []>(sql).get();
+    }
+    return this.#nextEnd;
   }
 
   balance(): MicroUsd {
@@ -112,6 +162,7 @@ export class Books {
   }
 
   addActivation(made: NewActivation): Activation {
+    this.#nextEnd = undefined;
     const id = this.#nextId("provider_activations", FIRST_ACTIVATION);
     this.db
       .query("INSERT INTO provider_activations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)")
@@ -191,12 +242,14 @@ export class Books {
   }
 
   setEnd(id: number, endsAt: Millis, cost: MicroUsd): void {
+    this.#nextEnd = undefined;
     this.db.query("UPDATE provider_activations SET endsAt = ?, cost = ? WHERE id = ?").run(endsAt, cost, id);
   }
 
   markEnded(id: number, status: Status, at: Millis): void {
+    this.#nextEnd = undefined;
     this.db.query("UPDATE provider_activations SET status = ?, endedAt = ? WHERE id = ?").run(status, at, id);
-    this.db.query("DELETE FROM provider_pending_sms WHERE activationId = ?").run(id);
+    this.forgetSms(id);
   }
 
   addMessage(made: NewMessage): Message {
@@ -205,6 +258,11 @@ export class Books {
       .query("INSERT INTO provider_messages VALUES (?, ?, ?, ?, ?, ?, 0)")
       .run(id, made.activationId, made.phoneFrom, made.code, made.text, made.receivedAt);
     return { ...made, id, seen: 0 };
+  }
+
+  /** Messages of an activation whose status is known; one that waits has none. */
+  messagesOf({ id, status }: Activation): Message[] {
+    return status === STATUS.waiting ? [] : this.messages(id);
   }
 
   /** Newest first. */

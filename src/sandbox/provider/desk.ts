@@ -50,11 +50,7 @@ export function sell(desk: Desk, made: NewActivation): Activation | Refusal {
     receive(desk, activation, greeting(desk, activation), desk.world.now(), { urgent: true });
     return desk.books.activation(activation.id) ?? activation;
   }
-  if (desk.smsAfterMs !== null) {
-    desk.books.db
-      .query("INSERT INTO provider_pending_sms VALUES (?, ?)")
-      .run(activation.id, desk.world.now() + desk.smsAfterMs);
-  }
+  if (desk.smsAfterMs !== null) desk.books.planSms(activation.id, desk.world.now() + desk.smsAfterMs);
   return activation;
 }
 

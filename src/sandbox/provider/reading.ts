@@ -80,7 +80,7 @@ export function getActiveActivations(desk: Desk, params: Params): Answer {
   if (refused(limit)) return limit;
   const rows = desk.books
     .active({ offset: offset ?? 0, limit: limit ?? PAGE_MAX })
-    .map((activation) => activeRow(activation, desk.books.messages(activation.id)));
+    .map((activation) => activeRow(activation, desk.books.messagesOf(activation)));
   if (desk.mode === "legacy") {
     return json(
       rows.length > 0 ? { status: "success", activeActivations: rows } : { status: "error", error: "NO_ACTIVATIONS" },

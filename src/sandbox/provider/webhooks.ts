@@ -38,6 +38,8 @@ export class Webhooks {
   readonly #inFlight = new Map<number, Promise<void>>();
   /** Deliveries that must be through before the answer to a buy goes out. */
   readonly #urgent = new Set<number>();
+  /** When the next delivery is due; undefined when that has to be looked up. */
+  #nextDue: Millis | null | undefined;
   #stopped = false;
 
   /** `changed` is called when a delivery ended and the next due time may be another. */
@@ -76,6 +78,8 @@ export class Webhooks {
     if (this.#stopped) return;
     const room = MAX_IN_FLIGHT - this.#inFlight.size;
     if (room <= 0) return;
+    const next = this.nextDue();
+    if (next === null || next > this.#world.now()) return;
     const due = this.#books.db
       .query<Delivery, [number, number]>("SELECT * FROM provider_webhooks WHERE dueAt <= ? ORDER BY dueAt, id LIMIT ?")
       .all(this.#world.now(), room);
@@ -97,10 +101,11 @@ export class Webhooks {
   /** When the next delivery is due; null when none waits or no more may be started. */
   nextDue(): Millis | null {
     if (this.#inFlight.size >= MAX_IN_FLIGHT) return null;
-    const row = this.#books.db
-      .query<{ due: number | null }, []>("SELECT min(dueAt) AS due FROM provider_webhooks")
-      .get();
-    return row?.due ?? null;
+    if (this.#nextDue === undefined) {
+      const sql = "SELECT min(dueAt) AS due FROM provider_webhooks";
+      this.#nextDue = this.#books.db.query<{ due: number | null }, []>(sql).get()?.due ?? null;
+    }
+    return this.#nextDue;
   }
 
   stop(): void {
@@ -111,6 +116,7 @@ export class Webhooks {
     const accepted = await this.#post(url, body);
     if (this.#stopped) return;
     if (accepted || attempts >= MAX_RETRIES) {
+      this.#nextDue = undefined;
       this.#books.db.query("DELETE FROM provider_webhooks WHERE id = ?").run(id);
       return;
     }
@@ -139,6 +145,7 @@ export class Webhooks {
   #queue(url: string, body: string, dueAt: Millis): number | null {
     const queued = this.#books.db.query<{ n: number }, []>("SELECT count(*) AS n FROM provider_webhooks").get()?.n ?? 0;
     if (queued >= MAX_QUEUED) return null;
+    this.#nextDue = undefined;
     const { lastInsertRowid } = this.#books.db
       .query("INSERT INTO provider_webhooks (url, body, dueAt) VALUES (?, ?, ?)")
       .run(url, body, dueAt);
@@ -146,6 +153,7 @@ export class Webhooks {
   }
 
   #setDue(id: number, dueAt: Millis | null): void {
+    this.#nextDue = undefined;
     this.#books.db.query("UPDATE provider_webhooks SET dueAt = ? WHERE id = ?").run(dueAt, id);
   }
 
