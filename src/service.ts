@@ -3,9 +3,10 @@
  * lock on the data directory.
  */
 import { join } from "node:path";
+import { REFUND_INVOICE_LIFE_MS } from "../actors/order/policy.ts";
 import { Journal } from "../actors/runtime/journal.ts";
 import { type RealWorld, sleep } from "../actors/runtime/world.ts";
-import { createApi, serveOptions } from "./api/app.ts";
+import { type ApiConfig, createApi, serveOptions } from "./api/app.ts";
 import { assemble, type ServicePeers } from "./assembly.ts";
 import { bind } from "./binding.ts";
 import type { Config } from "./config.ts";
@@ -61,32 +62,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       world,
       log,
       metrics,
-      config: {
-        publicUrl: config.publicUrl,
-        version: VERSION,
-        serviceName: "l402-numbers",
+      config: apiConfig(config, {
         sandbox: peers.sandbox,
-        indexVerifyToken: config.indexVerifyToken,
         webhookSecret: options.webhookSecret,
-        webhookAllow: config.webhookAllow,
-        trustedProxies: config.trustedProxies,
-        metricsToken: config.metricsToken,
-        limits: {
-          orders: { perMinute: config.createPerMinute, burst: config.createPerMinute },
-          reads: { perMinute: config.readPerMinute, burst: config.readPerMinute },
-        },
         priceRule: app.priceRule,
-        operatorContact: config.operatorContact,
-        blockedServices: [...config.blockedServices],
-        blockedCountries: [...config.blockedCountries].map(String),
-        times: {
-          invoiceExpiryMs: config.policy.invoiceExpiryMs,
-          cancelAfterMs: config.policy.cancelAfterMs,
-          smsTimeoutMs: config.policy.smsTimeoutMs,
-          refundInvoiceLifeMs: 30 * 60_000,
-          codeRetentionMs: config.eraseMessagesMs,
-        },
-      },
+      }),
     });
 
     const serve = async () => {
@@ -125,6 +105,37 @@ function orStopped<T>(work: Promise<T>, stopping: AbortSignal | undefined): Prom
     else stopping.addEventListener("abort", stop, { once: true });
   });
   return Promise.race([work, stopped]);
+}
+
+/** What the HTTP layer needs to know of the process's settings. */
+export function apiConfig(
+  config: Config,
+  facts: Pick<ApiConfig, "sandbox" | "webhookSecret" | "priceRule">,
+): ApiConfig {
+  return {
+    ...facts,
+    publicUrl: config.publicUrl,
+    version: VERSION,
+    serviceName: "l402-numbers",
+    indexVerifyToken: config.indexVerifyToken,
+    webhookAllow: config.webhookAllow,
+    trustedProxies: config.trustedProxies,
+    metricsToken: config.metricsToken,
+    limits: {
+      orders: { perMinute: config.createPerMinute, burst: config.createPerMinute },
+      reads: { perMinute: config.readPerMinute, burst: config.readPerMinute },
+    },
+    operatorContact: config.operatorContact,
+    blockedServices: [...config.blockedServices],
+    blockedCountries: [...config.blockedCountries].map(String),
+    times: {
+      invoiceExpiryMs: config.policy.invoiceExpiryMs,
+      cancelAfterMs: config.policy.cancelAfterMs,
+      smsTimeoutMs: config.policy.smsTimeoutMs,
+      refundInvoiceLifeMs: REFUND_INVOICE_LIFE_MS,
+      codeRetentionMs: config.eraseMessagesMs,
+    },
+  };
 }
 
 /** @throws Error when the port is taken. */
