@@ -29,8 +29,8 @@ const INTRODUCTION = `# The life of an order
 Generated from \`actors/order\` by \`bun scripts/lifecycle-doc.ts\`; do not edit.
 
 An order is in one of ${KINDS.length} kinds, and ${COMMAND_TYPES.length} commands can reach it. Every cell of the table has a rule: the types of
-\`actors/order/decide.ts\` leave none out, and a test searches short lives of every type of order for cells that do something else than
-they say.
+\`actors/order/decide.ts\` leave none out, and \`bun run simulate:interleavings\` searches the lives of every type of order: each cell is
+entered and does what it says, or says "never happens" and is not.
 
 - \`Due\` is heard only when the deadline that the state names has passed: an alarm for an earlier deadline does nothing.
 - \`EffectInterrupted\` is the lost answer of that effect, and runs the rule of that answer: what it asked is asked, never assumed. Only
@@ -55,6 +55,7 @@ const isIdle = (does: string): boolean => /^(stays|never happens)\b/.test(does);
 
 /** One sign for a cell: what it does at a glance. */
 function sign(does: string): string {
+  if (/^never happens\b/.test(does)) return " ";
   if (isIdle(does)) return "·";
   return /^refused\b/.test(does) ? "×" : "●";
 }
@@ -68,7 +69,7 @@ function overview(): string {
   return [
     "## At a glance",
     "",
-    "● does something, × refuses, · stays as it is.",
+    "● does something, × refuses, · stays as it is; empty: nothing leads there.",
     "",
     `| | ${KINDS.join(" | ")} |`,
     `|---|${KINDS.map(() => ":-:").join("|")}|`,

@@ -7,9 +7,9 @@ import {
   alreadyPaid,
   cancelNotAllowed,
   noBuyRuns,
-  noNumber,
+  noNotice,
   noRefundRuns,
-  noticeHanded,
+  numberNotYet,
   takeDestination,
 } from "./shared.ts";
 
@@ -71,10 +71,10 @@ function abandon(step: Step): void {
 
 export const buying: Row = {
   ...alreadyPaid,
-  ...noNumber,
+  ...numberNotYet,
   ...noRefundRuns,
   ...noBuyRuns,
-  ...noticeHanded,
+  ...noNotice,
   BuyAnswered: bought,
   CancelAsked: cancel,
   DestinationGiven: takeDestination,

@@ -5,7 +5,15 @@ import type { Row, Rule, Step } from "../decision.ts";
 import { stays } from "../decision.ts";
 import { askForMessages, end, lookDone, lookNow, overdue, recordMessages, startFinishing, WATCHDOG } from "../moves.ts";
 import type { HeldNumber } from "../state.ts";
-import { alreadyPaid, destinationRefused, noBuyRuns, noNumber, noRefundRuns, noticeHanded } from "./shared.ts";
+import {
+  alreadyPaid,
+  destinationRefused,
+  never,
+  noBuyRuns,
+  noFinishRuns,
+  noRefundRuns,
+  noticeHanded,
+} from "./shared.ts";
 
 const SECOND = 1_000;
 const MAX_PAUSE_MS = 60 * SECOND;
@@ -27,7 +35,7 @@ function complete(step: Step, number: HeldNumber, providerRefunded: boolean): vo
 
 export const delivered: Row = {
   ...alreadyPaid,
-  ...noNumber,
+  ...noFinishRuns,
   ...noRefundRuns,
   ...noBuyRuns,
   ...noticeHanded,
@@ -65,7 +73,7 @@ export const delivered: Row = {
   DestinationGiven: destinationRefused,
   Due: { does: "code read and grace passed, or the number nearly over -> `finishing`", run: startFinishing },
   EffectInterrupted: stays("looks again"),
-  ClaimRefused: stays("never happens: nothing is claimed"),
+  ClaimRefused: never("nothing is claimed"),
 };
 
 function finish(step: Step): void {

@@ -2,11 +2,11 @@
 import { type Row, stays } from "../decision.ts";
 import { recordMessages, startRefund } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
-import { alreadyPaid, claimDestination, looseBuy, noNumber, noRefundRuns, noticeHanded } from "./shared.ts";
+import { alreadyPaid, claimDestination, looseBuy, never, noRefundRuns, noticeHanded, numberGone } from "./shared.ts";
 
 export const done: Row = {
   ...alreadyPaid,
-  ...noNumber,
+  ...numberGone,
   ...noRefundRuns,
   ...looseBuy,
   ...noticeHanded,
@@ -20,10 +20,12 @@ export const done: Row = {
   Looked: {
     does: "completed: an answer that came late still brings its messages; else an SMS seen now is only reported to a person",
     run: (step, command) => {
-      if (step.state("done").as !== "completed") return noNumber.Looked.run(step, command);
+      if (step.state("done").as !== "completed") return numberGone.Looked.run(step, command);
       if (command.answer.kind === "seen") recordMessages(step, command.answer.messages);
     },
   },
+  CancelAnswered: stays("stays: a cancel that crossed the SMS; the number ended all the same"),
+  FinishAsked: stays("stays: already finished"),
   CodeRead: {
     does: "remembered, when read only now",
     run: (step) => {
@@ -38,7 +40,9 @@ export const done: Row = {
       startRefund(step);
     },
   },
-  Due: stays("never happens: no deadline"),
-  EffectInterrupted: stays("a loose activation is looked for or given back again; nothing else is under way"),
+  Due: never("no deadline"),
+  EffectInterrupted: stays(
+    "a loose activation is looked for or given back again; all else belongs to a step that is over",
+  ),
   ClaimRefused: stays("refused: the refund invoice belongs to another order"),
 };

@@ -10,9 +10,10 @@ import {
   destinationRefused,
   isSameDestination,
   looseBuy,
-  noNumber,
+  never,
+  noNotice,
   noRefundRuns,
-  noticeHanded,
+  numberGone,
 } from "./shared.ts";
 
 const SECOND = 1_000;
@@ -66,10 +67,10 @@ const cancelAccepted: Rule<CommandOf<"CancelAsked">> = {
 
 export const refunding: Row = {
   ...alreadyPaid,
-  ...noNumber,
+  ...numberGone,
   ...noRefundRuns,
   ...looseBuy,
-  ...noticeHanded,
+  ...noNotice,
   CancelAsked: cancelAccepted,
   DestinationGiven: {
     does: "between attempts that surely died: replaces the destination and pays it, the same one again changes nothing; during one REFUND_NOT_PENDING",
@@ -136,7 +137,7 @@ export const refundUnknown: Row = {
     },
   },
   EffectInterrupted: stays("asks the node again"),
-  ClaimRefused: stays("never happens: nothing is claimed"),
+  ClaimRefused: never("nothing is claimed"),
 };
 
 export const refundStuck: Row = {
@@ -154,5 +155,7 @@ export const refundStuck: Row = {
     does: "claim window over: the ledger says unclaimed",
     run: (step) => step.emit({ type: "ClaimWindowClosed" }),
   },
-  EffectInterrupted: stays("a loose activation is looked for or given back again; nothing else is under way"),
+  EffectInterrupted: stays(
+    "a loose activation is looked for or given back again; all else belongs to a step that is over",
+  ),
 };

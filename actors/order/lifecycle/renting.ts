@@ -6,8 +6,11 @@ import {
   alreadyPaid,
   cancelNotAllowed,
   destinationRefused,
+  never,
   noBuyRuns,
-  noNumber,
+  noCancelRuns,
+  noFinishRuns,
+  noMessage,
   noRefundRuns,
   noticeHanded,
 } from "./shared.ts";
@@ -60,7 +63,9 @@ function nextLookAt(step: Step, left: number): number {
 
 export const renting: Row = {
   ...alreadyPaid,
-  ...noNumber,
+  ...noMessage,
+  ...noCancelRuns,
+  ...noFinishRuns,
   ...noRefundRuns,
   ...noBuyRuns,
   ...noticeHanded,
@@ -100,5 +105,5 @@ export const renting: Row = {
     },
   },
   EffectInterrupted: stays("looks again"),
-  ClaimRefused: stays("never happens: nothing is claimed"),
+  ClaimRefused: never("nothing is claimed"),
 };

@@ -2,8 +2,11 @@
 import type { CommandOf } from "../commands.ts";
 import { type Row, type Rule, type Step, stays } from "../decision.ts";
 
-/** Answers that belong to a step which is over; harmless, because the answer that mattered was taken. */
-const stale = stays("stays: a late answer of a step that is over");
+/**
+ * A cell that nothing leads to: what it would take is not under way here, or comes only from a state that it cannot have been in. The
+ * search of interleavings (test/simulation/interleavings.ts) fails if it finds a way after all.
+ */
+export const never = (why: string): Rule<never> & Rule => stays(`never happens: ${why}`);
 
 /** Already paid: repeated settlements, proofs and sweeps change nothing (invariant 10). */
 export const alreadyPaid = {
@@ -13,29 +16,51 @@ export const alreadyPaid = {
   NodeAnswered: stays("stays: already paid"),
 } satisfies Partial<Row>;
 
-/** No number is held: answers about one are stale. An SMS that turns up now is audited, never shown. */
-export const noNumber = {
-  Hinted: stays("stays: no number is held"),
-  Looked: {
-    does: "an SMS seen now is reported to a person, never shown",
-    run: (step: Step, { answer }: CommandOf<"Looked">) => {
-      if (answer.kind === "seen" && answer.messages.some((message) => !step.order.messageIds.includes(message.id))) {
-        step.attention("sms_after_end");
-      }
-    },
+const smsAfterEnd: Rule<CommandOf<"Looked">> = {
+  does: "an SMS seen now is reported to a person, never shown",
+  run: (step, { answer }) => {
+    if (answer.kind === "seen" && answer.messages.some((message) => !step.order.messageIds.includes(message.id))) {
+      step.attention("sms_after_end");
+    }
   },
-  CancelAnswered: stale,
-  FinishAnswered: stale,
-  CodeRead: stays("stays: no code to read, or read before"),
-  FinishAsked: stays("stays: no code yet, or already finished"),
+};
+
+/** No message is there: nothing to read, and no parent of a reactivation. */
+export const noMessage = {
+  CodeRead: never("no code is there to be read"),
+  FinishAsked: never("only a number that has its code can be reactivated"),
 } satisfies Partial<Row>;
 
-export const noRefundRuns = { RefundAnswered: stale, RefundSearched: stale } satisfies Partial<Row>;
+export const noCancelRuns = { CancelAnswered: never("no cancel is under way") } satisfies Partial<Row>;
+export const noFinishRuns = { FinishAnswered: never("no finish is under way") } satisfies Partial<Row>;
+
+/** No number was had yet: nobody can say anything about one. */
+export const numberNotYet = {
+  ...noMessage,
+  ...noCancelRuns,
+  ...noFinishRuns,
+  Hinted: never("no number was had yet"),
+  Looked: { ...smsAfterEnd, does: "never happens: no number was had yet; an SMS all the same is reported to a person" },
+} satisfies Partial<Row>;
+
+/** The number is gone, and no SMS came: one that turns up now is audited, never shown. */
+export const numberGone = {
+  ...noMessage,
+  ...noCancelRuns,
+  ...noFinishRuns,
+  Hinted: stays("stays: no number is held"),
+  Looked: smsAfterEnd,
+} satisfies Partial<Row>;
+
+export const noRefundRuns = {
+  RefundAnswered: never("no refund is under way"),
+  RefundSearched: never("no refund is looked for"),
+} satisfies Partial<Row>;
 
 /** A buy that was abandoned as unknown may still be found: its number goes back, the customer was served otherwise. */
 export const looseBuy = {
   BuyAnswered: {
-    does: "a number bought now is reported to a person",
+    does: "never happens: each buy is answered once, while it is under way; a number all the same is reported to a person",
     run: (step: Step, { answer }: CommandOf<"BuyAnswered">) => {
       if (answer.kind === "bought") step.attention("unexpected_number");
     },
@@ -73,11 +98,12 @@ export const looseBuy = {
 
 export const noBuyRuns = {
   BuyAnswered: looseBuy.BuyAnswered,
-  BuySearched: stale,
-  ReleaseAnswered: stale,
+  BuySearched: never("no buy is looked for"),
+  ReleaseAnswered: never("no loose activation was found"),
 } satisfies Partial<Row>;
 
 export const noticeHanded = { NoticeHanded: stays("stays: the notice is with the queue") } satisfies Partial<Row>;
+export const noNotice = { NoticeHanded: never("a notice goes out with the first code") } satisfies Partial<Row>;
 
 export const cancelNotAllowed: Rule<CommandOf<"CancelAsked">> = {
   does: "refused: CANCEL_NOT_ALLOWED",

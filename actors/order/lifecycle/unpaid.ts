@@ -3,7 +3,7 @@ import type { CommandOf } from "../commands.ts";
 import { type Row, type Rule, type Step, stays } from "../decision.ts";
 import { buyNext, startRefund, withoutNumber } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
-import { isSameDestination, noBuyRuns, noNumber, noRefundRuns, noticeHanded } from "./shared.ts";
+import { isSameDestination, never, noBuyRuns, noNotice, noRefundRuns, numberNotYet } from "./shared.ts";
 
 const MINUTE = 60_000;
 
@@ -78,13 +78,13 @@ const tooSoon: Rule<CommandOf<"CancelAsked">> = {
   run: (step) => step.refuse("CANCEL_TOO_SOON", step.now + MINUTE),
 };
 
-const neverDue = stays("never happens: no deadline");
+const neverDue = never("no deadline");
 
 export const unpaid: Row = {
-  ...noNumber,
+  ...numberNotYet,
   ...noBuyRuns,
   ...noRefundRuns,
-  ...noticeHanded,
+  ...noNotice,
   Settled: pay,
   PreimageShown: {
     does: "shown as paid; asks the node for its word",
@@ -124,7 +124,7 @@ export const lapsed: Row = {
       step.effects.push({ kind: "askNode", key: step.key("askNode"), paymentHash });
     },
   },
-  SurelyUnpaid: stays("stays: known to be unpaid"),
+  SurelyUnpaid: never("only open invoices are swept"),
   NodeAnswered: stays("stays: the stream or the list will tell"),
   EffectInterrupted: stays("stays: the stream or the list will tell"),
 };

@@ -19,9 +19,11 @@ import {
   cancelNotAllowed,
   destinationRefused,
   noBuyRuns,
-  noNumber,
+  noCancelRuns,
+  noFinishRuns,
+  noMessage,
+  noNotice,
   noRefundRuns,
-  noticeHanded,
   takeDestination,
 } from "./shared.ts";
 
@@ -34,10 +36,12 @@ const TELL_A_PERSON_AFTER_TRIES = 20;
 
 export const waiting: Row = {
   ...alreadyPaid,
-  ...noNumber,
+  ...noMessage,
+  ...noCancelRuns,
+  ...noFinishRuns,
   ...noRefundRuns,
   ...noBuyRuns,
-  ...noticeHanded,
+  ...noNotice,
   Hinted: { does: "looks at the provider's message list", run: lookNow },
   Looked: {
     does: "message -> `delivered`; ended at the provider -> `closing`; else waits on",

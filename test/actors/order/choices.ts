@@ -125,7 +125,7 @@ export function strays(order: Order, now: number, n: number): Command[] {
 }
 
 /** The node repeats itself; it never says that a settled invoice is unpaid. */
-function nodesWord({ payment }: Order, now: number): Command[] {
+export function nodesWord({ payment }: Order, now: number): Command[] {
   const settled = (settledAt: number, received: number): Command => ({
     type: "Settled",
     settledAt,

@@ -2,14 +2,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Command } from "../../../actors/order/commands.ts";
-import type { EffectKind } from "../../../actors/order/effects.ts";
 import { replay } from "../../../actors/order/evolve.ts";
-import { msats } from "../../../actors/order/money.ts";
 import { deadline } from "../../../actors/order/state.ts";
 import { ORDER_TYPES } from "../../../actors/order/terms.ts";
 import { answersTo, strays } from "./choices.ts";
 import { Life } from "./life.ts";
-import { destination, HOUR, heldNumber, MINUTE, PREIMAGE, SECOND, seen, sms } from "./orders.ts";
+import { destination, HOUR, MINUTE, SECOND, sms } from "./orders.ts";
+import { liveOn } from "./way-out.ts";
 
 /** One thing that happens; the numbers choose among what is possible at that moment. */
 const step = fc.record({
@@ -63,52 +62,6 @@ function happen(life: Life, { what, pick, choice, wait }: Happening, n: number, 
     const stray = at(strays(life.order, life.now, n), choice);
     if (stray) tell(stray);
   }
-}
-
-/** The peers work and the customer cooperates: an answer that brings the order forward. */
-function goodAnswer(life: Life, kind: EffectKind): Command {
-  const { pending } = life;
-  const effect = [...pending.values()].find((waiting) => waiting.kind === kind);
-  const attempt = effect && "attempt" in effect ? effect.attempt : 0;
-  switch (kind) {
-    case "askNode":
-      return { type: "NodeAnswered", answer: "not_settled" };
-    case "buy":
-      return { type: "BuyAnswered", attempt, answer: { kind: "bought", number: heldNumber(life.now, life.type) } };
-    case "findBuy":
-      return { type: "BuySearched", attempt, answer: { kind: "absent" } };
-    case "look":
-      return seen("open");
-    case "cancel":
-      return { type: "CancelAnswered", answer: { kind: "cancelled" } };
-    case "release":
-      return { type: "ReleaseAnswered", answer: { kind: "cancelled" } };
-    case "finish":
-      return { type: "FinishAnswered", answer: { kind: "finished" } };
-    case "refund":
-      return { type: "RefundAnswered", attempt, answer: { kind: "succeeded", preimage: PREIMAGE, feeMsats: msats(0) } };
-    case "findRefund":
-      return { type: "RefundSearched", attempt, answer: { kind: "failed", reason: "no_route" } };
-    case "notify":
-      return { type: "NoticeHanded" };
-  }
-}
-
-const MAX_GOOD_STEPS = 60;
-
-function liveOn(life: Life): void {
-  for (let steps = 0; steps < MAX_GOOD_STEPS; steps++) {
-    const { state } = life.order;
-    const [effect] = life.pending.values();
-    if (effect) life.wait(SECOND).tell(goodAnswer(life, effect.kind), effect);
-    else if (state.kind === "done" || state.kind === "lapsed") return;
-    else if (state.kind === "unpaid") life.tell({ type: "SurelyUnpaid" });
-    else if (state.kind === "refundStuck") {
-      if (state.due === null) return;
-      life.give(destination(900 + steps, life.now + 2 * HOUR));
-    } else life.due();
-  }
-  throw new Error(`No end within ${MAX_GOOD_STEPS} good steps: ${JSON.stringify(life.order.state)}`);
 }
 
 test("whatever an order is told, every invariant holds after every step, and good answers lead to an end", () => {
