@@ -144,6 +144,10 @@ export function assemble(options: AssemblyOptions) {
   const notifier = createNotifier(options);
   const reservations = new Reservations();
   const observer = observeEngine({ log, metrics });
+  const gaveWay = metrics.counter(
+    "orders_gave_way_total",
+    "Unpaid orders that were closed early, because others needed what they held",
+  );
   const supervisor: Supervisor = new Supervisor({
     world,
     journal,
@@ -213,12 +217,18 @@ export function assemble(options: AssemblyOptions) {
         purchases.stuck(good),
     },
     admission: new Admission({
+      world,
       store,
       provider: providerStanding,
       node: nodeStanding,
       reservations,
       limits: config,
       closed: () => (state.draining ? "The server is shutting down" : null),
+      close: (orderId) => sweep.closeEarly(orderId),
+      gaveWay: (count) => {
+        gaveWay.add(count);
+        log.debug({ count }, "unpaid orders gave way to others");
+      },
     }),
     destinations,
     ownership: new Ownership(world, supervisor),

@@ -10,6 +10,8 @@ export interface Client {
   readonly address: Address | null;
   /** What limits count by: IPv4 /32, IPv6 /64. */
   readonly bucket: string;
+  /** The network around it, IPv4 /24 or IPv6 /48: what one owner of addresses is likely to have more of. */
+  readonly network: string;
   /** The request came through a proxy we believe. */
   readonly proxied: boolean;
 }
@@ -30,7 +32,7 @@ export class ClientAddresses {
     const direct = socket === null ? null : parseAddress(socket);
     const proxied = direct !== null && !this.#proxies.isEmpty && this.#proxies.has(direct);
     const address = proxied ? this.#behind(direct, headers.get("x-forwarded-for") ?? "") : direct;
-    return { address, bucket: bucketOf(address), proxied };
+    return { address, bucket: bucketOf(address), network: networkOf(address), proxied };
   }
 
   #behind(proxy: Address, header: string): Address {
@@ -55,5 +57,12 @@ function withoutPort(hop: string): string {
 /** One subscriber is given a /64 or more (RFC 6177), so single IPv6 addresses cost an attacker nothing. */
 function bucketOf(address: Address | null): string {
   if (!address) return "local";
-  return address.length === 4 ? address.join(".") : `${Buffer.from(address.subarray(0, 8)).toString("hex")}/64`;
+  return address.length === 4 ? address.join(".") : `${prefix(address, 8)}/64`;
 }
+
+function networkOf(address: Address | null): string {
+  if (!address) return "local";
+  return address.length === 4 ? `${address.subarray(0, 3).join(".")}/24` : `${prefix(address, 6)}/48`;
+}
+
+const prefix = (address: Address, bytes: number): string => Buffer.from(address.subarray(0, bytes)).toString("hex");

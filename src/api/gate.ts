@@ -10,7 +10,7 @@ import { type Client, ClientAddresses } from "./client-address.ts";
 import type { ApiConfig } from "./config.ts";
 import { INTERNAL, noRoute, refuse } from "./errors.ts";
 import { announcedTooLarge } from "./limits.ts";
-import { TokenBuckets } from "./rate-limit.ts";
+import { Allowance } from "./rate-limit.ts";
 import { newRequestId } from "./request-id.ts";
 import { methodsOf, ROUTES, type Route } from "./routes.ts";
 import { targetOf } from "./target.ts";
@@ -78,7 +78,7 @@ export class Gate {
   readonly world: World;
   readonly #log: ApiLog;
   readonly #clients: ClientAddresses;
-  readonly #buckets: Readonly<Record<keyof ApiConfig["limits"], TokenBuckets>>;
+  readonly #allowances: Readonly<Record<keyof ApiConfig["limits"], Allowance>>;
   readonly #requests: Counter<{ readonly route: readonly string[]; readonly status: readonly string[] }>;
   readonly #seconds: Histogram<{ readonly route: readonly string[] }>;
 
@@ -87,7 +87,7 @@ export class Gate {
     this.world = world;
     this.#log = log;
     this.#clients = new ClientAddresses(config.trustedProxies);
-    this.#buckets = { orders: new TokenBuckets(config.limits.orders), reads: new TokenBuckets(config.limits.reads) };
+    this.#allowances = { orders: new Allowance(config.limits.orders), reads: new Allowance(config.limits.reads) };
     const route: readonly string[] = [...ROUTES, UNMATCHED, PREFLIGHT];
     this.#requests = metrics.counter("http_requests_total", "Answers by route and status", { route, status: STATUSES });
     this.#seconds = metrics.histogram("http_request_duration_seconds", "Time to an answer by route", SECONDS, {
@@ -138,7 +138,7 @@ export class Gate {
   ): Answer | Promise<Answer> {
     const client = this.#clients.of(request.headers, server?.requestIP(request)?.address ?? null);
     if (rules.limit !== "none") {
-      const wait = this.#buckets[rules.limit].take(client.bucket, now);
+      const wait = this.#allowances[rules.limit].take(client, now);
       if (wait > 0) return problem("RATE_LIMITED", "Too many requests from your address", { retryAfterSeconds: wait });
     }
     return announcedTooLarge(request.headers) ?? respond({ request, requestId, client, params });

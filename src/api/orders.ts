@@ -59,6 +59,7 @@ export function orderRoutes({ gate, desk, access }: OrderRoutes) {
       request,
       emptyBody: Object.keys(body.members).length === 0,
       client: call.client.bucket,
+      network: call.client.network,
       idempotencyKey,
       ...holder,
       parent: parentCredential === undefined ? null : access.parent(parentCredential, request.orderId),

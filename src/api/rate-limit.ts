@@ -1,5 +1,7 @@
-/** Token buckets per client, in bounded memory. */
+/** Token buckets per client and per network, in bounded memory. */
 import type { Millis } from "../../actors/runtime/world.ts";
+import { CLIENTS_OF_A_NETWORK } from "../orders/holders.ts";
+import type { Client } from "./client-address.ts";
 import type { Rate } from "./config.ts";
 
 interface Bucket {
@@ -48,5 +50,25 @@ export class TokenBuckets {
   #forgetOldest(): void {
     const oldest = this.#buckets.keys().next();
     if (!oldest.done) this.#buckets.delete(oldest.value);
+  }
+}
+
+/** What a client may do, and all clients of its network together: whoever has one address has more of them nearby. */
+export class Allowance {
+  readonly #clients: TokenBuckets;
+  readonly #networks: TokenBuckets;
+
+  /** @throws RangeError as `TokenBuckets`. */
+  constructor({ perMinute, burst }: Rate) {
+    this.#clients = new TokenBuckets({ perMinute, burst });
+    this.#networks = new TokenBuckets({
+      perMinute: perMinute * CLIENTS_OF_A_NETWORK,
+      burst: burst * CLIENTS_OF_A_NETWORK,
+    });
+  }
+
+  /** Takes one token, as `TokenBuckets.take`. What a client is refused takes nothing from its network. */
+  take({ bucket, network }: Pick<Client, "bucket" | "network">, now: Millis): number {
+    return this.#clients.take(bucket, now) || this.#networks.take(network, now);
   }
 }

@@ -1,11 +1,17 @@
-/** Whether a new order may be opened at all: limits per client and in all, and peers that answer. Checked before an invoice exists. */
+/**
+ * Whether a new order may be opened at all: limits per client, per network and in all, and peers that answer. Checked before an invoice
+ * exists. An order that nobody has paid costs its owner nothing, so those who hold most of what is scarce give way to those who hold
+ * little (docs/adr/0019-unpaid-orders-give-way.md).
+ */
 import type { Sats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import { isRefundable } from "../../actors/order/terms.ts";
 import type { Store } from "../../actors/runtime/store.ts";
+import type { Millis, World } from "../../actors/runtime/world.ts";
 import type { NodeStanding } from "../lightning/standing.ts";
 import type { ProviderStanding } from "../provider/standing.ts";
+import { type Amounts, CLIENTS_OF_A_NETWORK, Holders, NOTHING, type Owner, type Resource } from "./holders.ts";
 import { type Problem, problem } from "./problem.ts";
 import type { Reservations } from "./reservations.ts";
 
@@ -15,20 +21,33 @@ export interface AdmissionLimits {
 }
 
 export interface Gates {
-  readonly store: Store;
-  readonly provider: ProviderStanding;
-  readonly node: NodeStanding;
+  readonly world: Pick<World, "now">;
+  readonly store: Pick<Store, "countUnpaid">;
+  readonly provider: Pick<ProviderStanding, "ok" | "balance">;
+  readonly node: Pick<NodeStanding, "ok" | "outboundSats" | "failed">;
   readonly reservations: Reservations;
   readonly limits: AdmissionLimits;
   /** Why no sale is made at all, e.g. while draining; null when open. */
   readonly closed: () => string | null;
+  /** Closes an unpaid order at the node; whether it is gone. Never rejects. */
+  readonly close: (orderId: string) => Promise<boolean>;
+  /** So many orders gave way. */
+  readonly gaveWay: (count: number) => void;
 }
 
 export const temporarily = (message: string, retryAfterSeconds = 30): Problem =>
   problem("TEMPORARILY_UNAVAILABLE", message, { retryAfterSeconds });
 
-/** Unpaid orders cost nothing: those of one client may set aside one part in so many of the provider's balance. */
+/** One client's unpaid orders may set aside one part in so many of the provider's balance and of our liquidity. */
 const CLIENT_SHARE = 10;
+const SCARCE: Readonly<Record<Resource, Problem>> = {
+  count: temporarily("Too many unpaid orders are open", 60),
+  microUsd: temporarily("The provider account cannot cover more orders right now", 60),
+  sats: temporarily("The node cannot cover more refunds right now", 60),
+};
+
+const limited = (message: string): Problem =>
+  problem("RATE_LIMITED", message, { suggestion: "Pay one, or wait until they expire", retryAfterSeconds: 60 });
 
 /**
  * The door to new orders. What is let in counts at once, before its row exists, so that a burst cannot pass together where each
@@ -36,47 +55,37 @@ const CLIENT_SHARE = 10;
  */
 export class Admission {
   readonly #gates: Gates;
-  /** Orders that are being opened, by client. */
-  readonly #opening = new Map<string, number>();
-  #openingInAll = 0;
-  /** What they will reserve once they are open: of the provider's balance by client and in all, and of our liquidity. */
-  readonly #microUsdOf = new Map<string, number>();
-  #microUsd = 0;
-  #sats = 0;
+  /** Orders that are being opened. */
+  readonly #entered = new Holders();
+  /** Those of them that have what they need, and what that is. */
+  readonly #secured = new Holders();
+  #tickets = 0;
 
   constructor(gates: Gates) {
     this.#gates = gates;
   }
 
-  /** The order exists: until it is paid, what it reserves counts for its client. */
-  opened(order: Order, client: string): void {
-    this.#gates.reservations.attribute(order, client);
+  /** The order exists: until it is paid, what it reserves counts for its owner. */
+  opened(order: Order, owner: Owner): void {
+    this.#gates.reservations.attribute(order, owner);
   }
 
-  /** Lets one more order of this client be opened, until `leave` is called; or says why not. */
-  enter(client: string): Problem | null {
+  /** Lets one more order of this owner be opened, until the answer is called; or says why not. */
+  enter(owner: Owner): Problem | (() => void) {
     const { store, reservations, limits, closed } = this.#gates;
     const reason = closed();
     if (reason !== null) return temporarily(reason, 10);
-    const opening = this.#opening.get(client) ?? 0;
-    if (store.countUnpaid(client) + opening >= limits.maxUnpaidPerClient) {
-      return problem("RATE_LIMITED", "Too many unpaid orders from this address", {
-        suggestion: "Pay one, or wait until they expire",
-        retryAfterSeconds: 60,
-      });
+    const { maxUnpaidPerClient, maxUnpaid } = limits;
+    if (store.countUnpaid(owner.client) + this.#entered.ofClient(owner.client).count >= maxUnpaidPerClient) {
+      return limited("Too many unpaid orders from this address");
     }
-    if (reservations.unpaid + this.#openingInAll >= limits.maxUnpaid)
-      return temporarily("Too many unpaid orders are open", 60);
-    this.#opening.set(client, opening + 1);
-    this.#openingInAll++;
-    return null;
-  }
-
-  leave(client: string): void {
-    this.#openingInAll--;
-    const opening = (this.#opening.get(client) ?? 0) - 1;
-    if (opening > 0) this.#opening.set(client, opening);
-    else this.#opening.delete(client);
+    const ofNetwork =
+      reservations.holders.ofNetwork(owner.network).count + this.#entered.ofNetwork(owner.network).count;
+    if (ofNetwork >= maxUnpaidPerClient * CLIENTS_OF_A_NETWORK) {
+      return limited("Too many unpaid orders from addresses near yours");
+    }
+    if (this.#entered.total.count >= maxUnpaid) return SCARCE.count;
+    return this.#ticket(this.#entered, owner, { ...NOTHING, count: 1 });
   }
 
   /** Peers must answer before a price is promised. */
@@ -92,35 +101,81 @@ export class Admission {
     this.#gates.node.failed();
   }
 
-  /** Sets aside the money that this order may need, beside what the others may need; call the answer when its row exists. */
-  reserve(client: string, good: Good, priceSats: Sats): Problem | (() => void) {
+  /**
+   * Sets aside what this order may need, beside what the others may need; call the answer when its row exists. Orders of those who hold
+   * more may be closed for it.
+   */
+  async reserve(owner: Owner, good: Good, priceSats: Sats): Promise<Problem | (() => void)> {
+    const need = { count: 1, microUsd: good.maxCost, sats: isRefundable(good) ? priceSats : 0 };
+    const tooMuch = this.#beyondShare(owner, need);
+    if (tooMuch) return tooMuch;
+    const leaving: string[] = [];
+    for (let lack = this.#lack(need); lack; lack = this.#lack(need)) {
+      const ids = this.#gates.reservations.holders.giveWay(
+        { ...lack, owner, amount: need[lack.resource] },
+        this.#now(),
+      );
+      if (!ids) {
+        this.#stay(leaving);
+        return SCARCE[lack.resource];
+      }
+      leaving.push(...ids);
+    }
+    // At once, so that nobody who comes meanwhile takes what is being made free for this one.
+    const release = this.#ticket(this.#secured, owner, need);
+    if (await this.#close(leaving)) return release;
+    release();
+    return SCARCE.count;
+  }
+
+  #beyondShare({ client }: Owner, need: Amounts): Problem | null {
     const { provider, node, reservations } = this.#gates;
-    const microUsd = good.maxCost;
-    const refund = isRefundable(good) ? priceSats : 0;
-    if (provider.balance === null || reservations.microUsd + this.#microUsd + microUsd > provider.balance) {
-      return temporarily("The provider account cannot cover more orders right now", 60);
-    }
-    const opening = this.#microUsdOf.get(client) ?? 0;
-    const mine = reservations.unpaidMicroUsd(client) + opening;
-    if (mine > 0 && (mine + microUsd) * CLIENT_SHARE > provider.balance) {
-      return problem("RATE_LIMITED", "The unpaid orders from this address are worth too much", {
-        suggestion: "Pay one, or wait until they expire",
-        retryAfterSeconds: 60,
-      });
-    }
-    const refunds = reservations.sats + this.#sats + refund;
-    if (refund > 0 && (node.outboundSats === null || refunds > node.outboundSats)) {
-      return temporarily("The node cannot cover more refunds right now", 60);
-    }
-    this.#microUsdOf.set(client, opening + microUsd);
-    this.#microUsd += microUsd;
-    this.#sats += refund;
-    return () => {
-      const left = (this.#microUsdOf.get(client) ?? 0) - microUsd;
-      if (left > 0) this.#microUsdOf.set(client, left);
-      else this.#microUsdOf.delete(client);
-      this.#microUsd -= microUsd;
-      this.#sats -= refund;
+    const beyond = (resource: "microUsd" | "sats", all: number | null): boolean => {
+      const mine = reservations.holders.ofClient(client)[resource] + this.#secured.ofClient(client)[resource];
+      return mine > 0 && all !== null && (mine + need[resource]) * CLIENT_SHARE > all;
     };
+    if (beyond("microUsd", provider.balance)) return limited("The unpaid orders from this address are worth too much");
+    return need.sats > 0 && beyond("sats", node.outboundSats)
+      ? limited("The unpaid orders from this address could need too much for refunds")
+      : null;
+  }
+
+  /** What there is too little of, and how much is missing; null when everything suffices. What is leaving counts as gone. */
+  #lack(need: Amounts): { readonly resource: Resource; readonly missing: number } | null {
+    const { provider, node, reservations, limits } = this.#gates;
+    const { leaving } = reservations.holders;
+    const secured = this.#secured.total;
+    const beyond = (resource: Resource, used: number, all: number) =>
+      need[resource] === 0 ? 0 : used + secured[resource] - leaving[resource] + need[resource] - all;
+    const missing: Amounts = {
+      count: beyond("count", reservations.unpaid, limits.maxUnpaid),
+      microUsd: beyond("microUsd", reservations.microUsd, provider.balance ?? 0),
+      sats: beyond("sats", reservations.sats, node.outboundSats ?? 0),
+    };
+    const resource = (["count", "microUsd", "sats"] as const).find((name) => missing[name] > 0);
+    return resource === undefined ? null : { resource, missing: missing[resource] };
+  }
+
+  /** Closes these orders at the node; false when one of them stays. */
+  async #close(ids: readonly string[]): Promise<boolean> {
+    if (ids.length === 0) return true;
+    const gone = await Promise.all(ids.map(this.#gates.close));
+    this.#stay(ids.filter((_, index) => !gone[index]));
+    this.#gates.gaveWay(gone.filter(Boolean).length);
+    return gone.every(Boolean);
+  }
+
+  #stay(ids: readonly string[]): void {
+    for (const id of ids) this.#gates.reservations.holders.stays(id);
+  }
+
+  #now(): Millis {
+    return this.#gates.world.now();
+  }
+
+  #ticket(holders: Holders, owner: Owner, amounts: Amounts): () => void {
+    const id = String(this.#tickets++);
+    holders.add(id, owner, amounts, this.#now());
+    return () => holders.remove(id);
   }
 }

@@ -36,6 +36,8 @@ export interface CreateInput {
   readonly emptyBody: boolean;
   /** Address bucket of the client (IPv4 /32, IPv6 /64), for limits. */
   readonly client: string;
+  /** The network around that address (IPv4 /24, IPv6 /48), for limits; the client alone when it is not given. */
+  readonly network?: string;
   readonly idempotencyKey: string | null;
   /** A valid paid credential that came with the request: replay, or ownership proof of a reactivation. */
   readonly bearer: Bearer | null;

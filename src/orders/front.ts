@@ -51,12 +51,13 @@ export class Front implements OrderDesk {
       if (existing) return existing;
       const keyClaim = claimFor(input);
       // Limits need to tell clients apart, not to know their addresses.
-      const client = this.#options.keys.pseudonym(input.client);
+      const { keys, opening } = this.#options;
+      const owner = { client: keys.pseudonym(input.client), network: keys.pseudonym(input.network ?? input.client) };
       // Twice at most: a lost claim means that the order it names exists now.
       for (let tries = 0; tries < 2; tries++) {
         const same = keyClaim && this.#sameKey(keyClaim);
         if (same) return same;
-        const opened = await this.#options.opening.open({ ...input, client }, keyClaim);
+        const opened = await opening.open(input, owner, keyClaim);
         if (opened === KEY_TAKEN) continue;
         return isProblem(opened) ? opened : this.#challenge(opened);
       }

@@ -18,6 +18,7 @@ import { ProviderUnavailable } from "../provider/port.ts";
 import { type Admission, temporarily } from "./admission.ts";
 import type { CreateInput } from "./desk.ts";
 import { type DestinationRules, readDestination } from "./destination.ts";
+import type { Owner } from "./holders.ts";
 import { type OfferSources, offerReactivation, offerRental, offerSms, price } from "./offer.ts";
 import type { Ownership } from "./ownership.ts";
 import { isProblem, type Problem } from "./problem.ts";
@@ -51,23 +52,27 @@ export class Opening {
   }
 
   /** Opens one order, or says why not. */
-  async open(input: CreateInput, keyClaim: KeyClaim | null): Promise<Order | Problem | typeof KEY_TAKEN> {
+  async open(input: CreateInput, owner: Owner, keyClaim: KeyClaim | null): Promise<Order | Problem | typeof KEY_TAKEN> {
     const { admission } = this.#options;
-    const refusal = admission.enter(input.client);
-    if (refusal) return refusal;
+    const leave = admission.enter(owner);
+    if (typeof leave !== "function") return leave;
     try {
-      return await this.#admitted(input, keyClaim);
+      return await this.#admitted(input, owner, keyClaim);
     } catch (error) {
       if (error instanceof ProviderUnavailable) return temporarily("The number provider did not answer", 10);
       if (!(error instanceof NodeUnavailable)) throw error;
       admission.nodeFailed();
       return temporarily("The Lightning node did not answer", 10);
     } finally {
-      admission.leave(input.client);
+      leave();
     }
   }
 
-  async #admitted(input: CreateInput, keyClaim: KeyClaim | null): Promise<Order | Problem | typeof KEY_TAKEN> {
+  async #admitted(
+    input: CreateInput,
+    owner: Owner,
+    keyClaim: KeyClaim | null,
+  ): Promise<Order | Problem | typeof KEY_TAKEN> {
     const { names, destinations, admission, world } = this.#options;
     const wanted = interpret(input.request, names);
     if (isProblem(wanted)) return wanted;
@@ -81,13 +86,13 @@ export class Opening {
     if (isProblem(good)) return good;
     const priceSats = this.#price(good, wanted);
     if (typeof priceSats !== "number") return priceSats;
-    const release = admission.reserve(input.client, good, priceSats);
+    const release = await admission.reserve(owner, good, priceSats);
     if (typeof release !== "function") return release;
     try {
       const terms = await this.#terms(good, priceSats, wanted);
       const opened = decideOpen({ id: this.#newId(), terms, destination, now: world.now() });
-      const order = await this.#commit(opened, input.client, keyClaim);
-      if (order !== KEY_TAKEN) admission.opened(order, input.client);
+      const order = await this.#commit(opened, owner.client, keyClaim);
+      if (order !== KEY_TAKEN) admission.opened(order, owner);
       return order;
     } finally {
       release();

@@ -4,6 +4,7 @@
  */
 import type { Order } from "../../actors/order/state.ts";
 import { isRefundable } from "../../actors/order/terms.ts";
+import { Holders, type Owner } from "./holders.ts";
 
 interface Reserved {
   readonly microUsd: number;
@@ -19,9 +20,8 @@ export class Reservations {
   #microUsd = 0;
   #sats = 0;
   #unpaid = 0;
-  /** Clients of unpaid orders, as far as this process opened them, and what their orders reserve. */
-  readonly #clientOf = new Map<string, string>();
-  readonly #unpaidOf = new Map<string, number>();
+  /** Whose the unpaid orders are, as far as this process opened them. */
+  readonly holders = new Holders();
 
   /** Open invoices. */
   get unpaid(): number {
@@ -38,25 +38,12 @@ export class Reservations {
     return this.#sats;
   }
 
-  /** µUSD that this client's unpaid orders reserve. */
-  unpaidMicroUsd(client: string): number {
-    return this.#unpaidOf.get(client) ?? 0;
-  }
-
   /** Says whose unpaid order this is. */
-  attribute(order: Order, client: string): void {
-    if (this.#byOrder.get(order.id)?.unpaid !== 1) return;
-    this.#clientOf.set(order.id, client);
-    this.#unpaidOf.set(client, this.unpaidMicroUsd(client) + order.terms.good.maxCost);
-  }
-
-  #noLongerUnpaid(order: Order): void {
-    const client = this.#clientOf.get(order.id);
-    if (client === undefined) return;
-    this.#clientOf.delete(order.id);
-    const left = this.unpaidMicroUsd(client) - order.terms.good.maxCost;
-    if (left > 0) this.#unpaidOf.set(client, left);
-    else this.#unpaidOf.delete(client);
+  attribute(order: Order, owner: Owner): void {
+    const reserved = this.#byOrder.get(order.id);
+    if (reserved?.unpaid !== 1) return;
+    const { microUsd, sats } = reserved;
+    this.holders.add(order.id, owner, { count: 1, microUsd, sats }, order.terms.createdAt);
   }
 
   /** Takes over an order's present state. */
@@ -66,7 +53,7 @@ export class Reservations {
     this.#microUsd += now.microUsd - before.microUsd;
     this.#sats += now.sats - before.sats;
     this.#unpaid += now.unpaid - before.unpaid;
-    if (now.unpaid === 0) this.#noLongerUnpaid(order);
+    if (now.unpaid === 0) this.holders.remove(order.id);
     if (now.microUsd === 0 && now.sats === 0 && now.unpaid === 0) this.#byOrder.delete(order.id);
     else this.#byOrder.set(order.id, now);
   }

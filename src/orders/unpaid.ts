@@ -41,6 +41,15 @@ export class UnpaidSweep {
     this.#timer?.();
   }
 
+  /**
+   * Closes an order before its invoice expires, because others need what it holds.
+   * @returns whether it is no longer unpaid. Never rejects.
+   */
+  async closeEarly(id: string): Promise<boolean> {
+    const order = this.#options.store.order(id);
+    return order?.state.kind !== "unpaid" || (await this.#close(order)) === "closed";
+  }
+
   async #sweep(): Promise<void> {
     const { world, failed } = this.#options;
     let next: Millis;

@@ -41,6 +41,16 @@ describe("the client's address", () => {
   });
 });
 
+test("the network around a client is an IPv4 /24 or an IPv6 /48", () => {
+  const networkOf = (address: string | null) => new ClientAddresses([]).of(new Headers(), address).network;
+  expect(networkOf("203.0.113.9")).toBe("203.0.113/24");
+  expect(networkOf("::ffff:203.0.113.200")).toBe("203.0.113/24");
+  expect(networkOf("2001:db8:1:2:3::4")).toBe("20010db80001/48");
+  expect(networkOf("2001:db8:1:ffff::")).toBe("20010db80001/48");
+  expect(networkOf("2001:db8:2::")).toBe("20010db80002/48");
+  expect(networkOf(null)).toBe("local");
+});
+
 describe("addresses", () => {
   test("are parsed to bytes, or to null", () => {
     expect(parseAddress("1.2.3.4")).toEqual(Uint8Array.of(1, 2, 3, 4));

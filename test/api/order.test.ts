@@ -80,6 +80,7 @@ describe("POST /v2/l402/order", () => {
       request: { ...fields, notify },
       emptyBody: false,
       client: "127.0.0.1",
+      network: "127.0.0/24",
       idempotencyKey: null,
       bearer: null,
       unpaidBearer: null,

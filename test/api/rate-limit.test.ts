@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { TokenBuckets } from "../../src/api/rate-limit.ts";
+import { Allowance, TokenBuckets } from "../../src/api/rate-limit.ts";
 
 const NOW = 1_800_000_000_000;
 
@@ -46,4 +46,15 @@ describe("token buckets", () => {
       expect(() => new TokenBuckets(rate)).toThrow(RangeError);
     }
   });
+});
+
+test("an allowance is a client's, and a network's of eight clients; what a client is refused costs its neighbours nothing", () => {
+  const allowance = new Allowance({ perMinute: 1, burst: 2 });
+  const take = (n: number) => allowance.take({ bucket: `c${n}`, network: "net" }, NOW);
+  for (let tries = 0; tries < 100; tries++) take(0);
+  const taken = Array.from({ length: 30 }, (_, n) => take(1 + (n >> 1)));
+  expect(taken.filter((wait) => wait === 0)).toHaveLength(8 * 2 - 2);
+  expect(taken.at(-1)).toBe(8);
+  expect(allowance.take({ bucket: "c0", network: "other" }, NOW)).toBe(60);
+  expect(allowance.take({ bucket: "d0", network: "other" }, NOW)).toBe(0);
 });

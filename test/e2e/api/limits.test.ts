@@ -15,8 +15,8 @@ const REQUEST = { service: "tg", country: "US" };
 const ORDER = "/v2/l402/order";
 
 let lastClient = 0;
-/** A client that nobody has seen before. */
-const newClient = () => ({ "x-forwarded-for": `198.51.100.${++lastClient}` });
+/** A client that nobody has seen before, in a network of its own. */
+const newClient = () => ({ "x-forwarded-for": `198.18.${++lastClient}.1` });
 const order = (headers: Record<string, string>) => server().ask(REQUEST, headers);
 
 describe("how often", () => {
@@ -86,6 +86,17 @@ describe("how often", () => {
     const client = newClient()["x-forwarded-for"];
     for (let n = 1; n <= MAX_UNPAID; n++) expect(await from(`203.0.113.${n}, ${client}`)).toBe(402);
     expect(await from(`203.0.113.99, ${client}`)).toBe(429);
+  });
+
+  test("a network (IPv4 /24, IPv6 /48) may do as much as eight clients, however many addresses it has", async () => {
+    for (const address of [(n: number) => `203.0.113.${n}`, (n: number) => `2001:db8:99:${n}::1`]) {
+      const statuses: number[] = [];
+      for (let n = 1; n <= 8 * MAX_UNPAID + 2; n++)
+        statuses.push((await order({ "x-forwarded-for": address(n) })).status);
+      expect(statuses.filter((status) => status === 402)).toHaveLength(8 * MAX_UNPAID);
+      expect(statuses.slice(-2)).toEqual([429, 429]);
+      expect((await order(newClient())).status).toBe(402);
+    }
   });
 });
 
