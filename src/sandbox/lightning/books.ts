@@ -99,6 +99,8 @@ const SCHEMA = `
     final_cltv INTEGER NOT NULL, created_ms INTEGER NOT NULL, state TEXT NOT NULL, settle_index INTEGER UNIQUE,
     settled_ms INTEGER, paid_msat INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS ln_labels (hash TEXT PRIMARY KEY, label TEXT NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS ln_labels_label ON ln_labels (label);
   CREATE INDEX IF NOT EXISTS ln_invoices_open ON ln_invoices (created_ms + expiry_seconds * 1000) WHERE state = 'OPEN';
   CREATE TABLE IF NOT EXISTS ln_payments (
     payment_index INTEGER NOT NULL UNIQUE, hash TEXT PRIMARY KEY, bolt11 TEXT NOT NULL, payee TEXT NOT NULL,

@@ -1,52 +1,29 @@
 /**
- * The invoices of the merchant's node: add, look up, list, cancel, settle, subscribe.
- * (lnd: lnrpc/invoicesrpc/addinvoice.go, invoices/invoiceregistry.go, channeldb/invoices.go.)
+ * The invoices of the merchant's node, whatever protocol it speaks: add, look up, cancel, settle, and tell who listens.
+ * What a protocol says of them, and refuses, is its own folder's matter.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import type { Millis, World } from "../../../actors/runtime/world.ts";
 import type { Books, InvoiceRow } from "./books.ts";
 import { DEFAULT_FINAL_CLTV } from "./mint.ts";
-import { NOT_FOUND, RESOURCE_EXHAUSTED, RpcError, UNKNOWN } from "./wire.ts";
 
 export interface AddInvoice {
+  /** Hex, 32 bytes; made up when null. */
+  readonly preimage: string | null;
+  /** 0 leaves the amount to the payer. */
+  readonly valueMsat: number;
   readonly memo: string;
-  readonly r_preimage: string;
-  readonly value: number;
-  readonly value_msat: number;
-  readonly expiry: number;
-  readonly cltv_expiry: number;
+  readonly expirySeconds: number;
+  readonly finalCltv?: number;
+  /** A name that the node keeps with the invoice. */
+  readonly label?: string;
 }
-
-export interface ListInvoices {
-  readonly pending_only: boolean;
-  readonly index_offset: number;
-  readonly num_max_invoices: number;
-  readonly reversed: boolean;
-  readonly creation_date_start: number;
-  readonly creation_date_end: number;
-}
-
-interface Subscriber {
-  addIndex: number;
-  settleIndex: number;
-  readonly notify: (invoice: InvoiceRow) => void;
-}
-
-const DEFAULT_EXPIRY_SECONDS = 86_400;
-const MAX_EXPIRY_SECONDS = 31_536_000;
-const MAX_MEMO_BYTES = 1024;
-/** The `d` field counts its length in ten bits of five-bit groups (BOLT 11). */
-const MAX_DESCRIPTION_BYTES = 639;
-const MIN_FINAL_CLTV = 18;
-const MAX_FINAL_CLTV = 65_535;
-const DEFAULT_PAGE = 100;
-const MAX_SUBSCRIBERS = 100;
 
 export class Invoices {
   readonly #world: World;
   readonly #books: Books;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #listeners = new Set<(row: InvoiceRow) => void>();
   /** No open invoice expires before this; 0 when that has to be looked up. */
   #nextExpiry: Millis = 0;
 
@@ -55,79 +32,67 @@ export class Invoices {
     this.#books = books;
   }
 
-  /** @throws RpcError */
-  add(request: AddInvoice): InvoiceRow {
-    const valueMsat = amountMsat(request.value, request.value_msat);
-    const memoBytes = Buffer.byteLength(request.memo);
-    if (memoBytes > MAX_MEMO_BYTES) {
-      throw new RpcError(UNKNOWN, `memo too large: ${memoBytes} bytes (maxsize=${MAX_MEMO_BYTES})`);
-    }
-    if (memoBytes > MAX_DESCRIPTION_BYTES) {
-      throw new RpcError(UNKNOWN, `data length too big to fit within 10 bits: ${Math.ceil((memoBytes * 8) / 5)}`);
-    }
-    if (request.expiry > MAX_EXPIRY_SECONDS) {
-      const limit = `greater than max expiry of ${MAX_EXPIRY_SECONDS} seconds`;
-      throw new RpcError(UNKNOWN, `expiry of ${request.expiry} seconds ${limit}`);
-    }
-    const preimage = request.r_preimage || bytesToHex(this.#world.random(32));
-    if (preimage.length !== 64) {
-      throw new RpcError(UNKNOWN, `invalid preimage length of ${preimage.length / 2}, want 32`);
-    }
+  /** Null when there is an invoice of that payment hash. */
+  add(wanted: AddInvoice): InvoiceRow | null {
+    const preimage = wanted.preimage ?? bytesToHex(this.#world.random(32));
     const hash = bytesToHex(sha256(hexToBytes(preimage)));
-    if (this.find(hash)) throw new RpcError(UNKNOWN, "invoice with payment hash already exists");
-    const expirySeconds = request.expiry > 0 ? request.expiry : DEFAULT_EXPIRY_SECONDS;
-    const row = this.#insert({
-      hash,
-      preimage,
-      valueMsat,
-      expirySeconds,
-      memo: request.memo,
-      finalCltv: cltv(request),
-    });
+    if (this.find(hash)) return null;
+    const row = this.#insert(hash, preimage, wanted);
     this.#publish(row);
     return row;
   }
 
   /** The invoice as it stands now, or null. */
   find(hash: string): InvoiceRow | null {
-    this.#expire();
-    return this.#books.db.query<InvoiceRow, [string]>("SELECT * FROM ln_invoices WHERE hash = ?").get(hash);
+    this.expire();
+    return this.#books.db
+      .query<InvoiceRow, [string]>("SELECT * FROM ln_invoices WHERE hash = ? AND state != 'GONE'")
+      .get(hash);
   }
 
-  /** @throws RpcError NotFound */
-  lookup(hash: string): InvoiceRow {
-    const row = this.find(hash);
-    if (!row) throw new RpcError(NOT_FOUND, "unable to locate invoice");
-    return row;
-  }
-
-  /** Idempotent for a cancelled invoice. @throws RpcError when it is settled or unknown. */
-  cancel(hash: string): void {
-    if (hash.length !== 64) throw new RpcError(UNKNOWN, `invalid hash length of ${hash.length / 2}, want 32`);
-    const row = this.find(hash);
-    // A plain error here, unlike at a look-up: lnd does not turn this one into NotFound.
-    if (!row) throw new RpcError(UNKNOWN, "unable to locate invoice");
-    if (row.state === "SETTLED") throw new RpcError(UNKNOWN, "invoice already settled");
-    this.#books.db.run("UPDATE ln_invoices SET state = 'CANCELED' WHERE hash = ?", [hash]);
-  }
-
-  /** Ascending by add index, whichever way they were walked; offsets are exclusive. @throws RpcError */
-  list(query: ListInvoices): InvoiceRow[] {
-    this.#expire();
-    const { creation_date_start: start, creation_date_end: end } = query;
-    if (start !== 0 && end !== 0 && start >= end) {
-      throw new RpcError(UNKNOWN, `start date(${start}) must be before end date(${end})`);
-    }
-    const from = query.reversed ? 0 : query.index_offset;
-    const before = query.reversed && query.index_offset > 0 ? query.index_offset : Number.MAX_SAFE_INTEGER;
-    const rows = this.#books.db
-      .query<InvoiceRow, number[]>(
-        `SELECT * FROM ln_invoices WHERE add_index > ? AND add_index < ? AND (? = 0 OR state = 'OPEN')
-         AND created_ms / 1000 >= ? AND (? = 0 OR created_ms / 1000 <= ?)
-         ORDER BY add_index ${query.reversed ? "DESC" : "ASC"} LIMIT ?`,
+  /** Oldest first; more than one where the node lets names repeat. */
+  labelled(label: string): InvoiceRow[] {
+    this.expire();
+    return this.#books.db
+      .query<InvoiceRow, [string]>(
+        "SELECT ln_invoices.* FROM ln_invoices JOIN ln_labels USING (hash) WHERE label = ? AND state != 'GONE' ORDER BY add_index",
       )
-      .all(from, before, query.pending_only ? 1 : 0, start, end, end, query.num_max_invoices || DEFAULT_PAGE);
-    return query.reversed ? rows.reverse() : rows;
+      .all(label);
+  }
+
+  labelOf(hash: string): string | null {
+    const row = this.#books.db
+      .query<{ label: string }, [string]>("SELECT label FROM ln_labels WHERE hash = ?")
+      .get(hash);
+    return row?.label ?? null;
+  }
+
+  /** Makes an open invoice unpayable; changes no other. */
+  cancel(hash: string): void {
+    this.#books.db.run("UPDATE ln_invoices SET state = 'CANCELED' WHERE hash = ? AND state = 'OPEN'", [hash]);
+  }
+
+  /** The node knows nothing of it any more; its index is not given out again. */
+  forget(hash: string): void {
+    this.#books.atomically(() => {
+      this.#books.db.run("DELETE FROM ln_labels WHERE hash = ?", [hash]);
+      this.#books.db.run("UPDATE ln_invoices SET state = 'GONE' WHERE hash = ?", [hash]);
+    });
+  }
+
+  /** Rows by a condition of SQL over `ln_invoices`; `where` is never text from outside. */
+  select(where: string, values: readonly (number | string)[]): InvoiceRow[] {
+    this.expire();
+    return this.#books.db
+      .query<InvoiceRow, (number | string)[]>(`SELECT * FROM ln_invoices WHERE state != 'GONE' AND ${where}`)
+      .all(...values);
+  }
+
+  /** The highest value ever given out of an index, 0 before the first. */
+  last(index: "add_index" | "settle_index"): number {
+    return (
+      this.#books.db.query<{ n: number }, []>(`SELECT coalesce(max(${index}), 0) AS n FROM ln_invoices`).get()?.n ?? 0
+    );
   }
 
   /** Records a payment that arrived. The caller moves the money, and calls `announce` after its commit. */
@@ -139,49 +104,20 @@ export class Invoices {
     );
   }
 
-  /** Tells subscribers of the settlement of `hash`. */
+  /** Tells listeners of the settlement of `hash`. */
   announce(hash: string): void {
-    this.#publish(this.lookup(hash));
+    const row = this.find(hash);
+    if (row) this.#publish(row);
   }
 
-  /**
-   * Adds and settlements with an index strictly greater than the one given, oldest first, then live ones; an index
-   * of 0 asks for no backlog. Cancelled invoices are never told of.
-   * @returns how to unsubscribe. @throws RpcError when too many subscribe.
-   */
-  subscribe(addIndex: number, settleIndex: number, notify: (invoice: InvoiceRow) => void): () => void {
-    if (this.#subscribers.size >= MAX_SUBSCRIBERS) throw new RpcError(RESOURCE_EXHAUSTED, "too many subscribers");
-    this.#expire();
-    const subscriber: Subscriber = { addIndex, settleIndex, notify };
-    this.#subscribers.add(subscriber);
-    const backlog = (column: "add_index" | "settle_index", after: number) =>
-      after === 0
-        ? []
-        : this.#books.db
-            .query<InvoiceRow, [number]>(
-              `SELECT * FROM ln_invoices WHERE ${column} > ? AND state != 'CANCELED' ORDER BY ${column}`,
-            )
-            .all(after);
-    for (const row of [...backlog("add_index", addIndex), ...backlog("settle_index", settleIndex)]) notify(row);
-    return () => void this.#subscribers.delete(subscriber);
+  /** Hears of every invoice that is added or settled. @returns how to stop. */
+  listen(listener: (row: InvoiceRow) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
-  #publish(row: InvoiceRow): void {
-    for (const subscriber of [...this.#subscribers]) {
-      // A client that claims a future index is spared what lies before it (invoiceregistry.go, dispatchToClients).
-      if (row.settle_index !== null) {
-        if (subscriber.settleIndex >= row.settle_index) continue;
-        subscriber.settleIndex = row.settle_index;
-      } else {
-        if (subscriber.addIndex >= row.add_index) continue;
-        subscriber.addIndex = row.add_index;
-      }
-      subscriber.notify(row);
-    }
-  }
-
-  /** lnd's expiry watcher cancels by timer; nobody can tell that from cancelling at the next look. */
-  #expire(): void {
+  /** Real nodes expire by timer; nobody can tell that from expiring at the next look. */
+  expire(): void {
     const now = Math.floor(this.#world.now());
     if (now < this.#nextExpiry) return;
     const { db } = this.#books;
@@ -196,53 +132,34 @@ export class Invoices {
     this.#nextExpiry = next?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  #insert(invoice: {
-    hash: string;
-    preimage: string;
-    valueMsat: number;
-    expirySeconds: number;
-    memo: string;
-    finalCltv: number;
-  }): InvoiceRow {
+  #publish(row: InvoiceRow): void {
+    for (const listener of [...this.#listeners]) listener(row);
+  }
+
+  #insert(hash: string, preimage: string, wanted: AddInvoice): InvoiceRow {
     const now = Math.floor(this.#world.now());
     const secret = bytesToHex(this.#world.random(32));
+    const { valueMsat, memo, expirySeconds, finalCltv = DEFAULT_FINAL_CLTV, label } = wanted;
     const bolt11 = this.#books.mint("merchant", {
-      paymentHash: invoice.hash,
+      paymentHash: hash,
       paymentSecret: secret,
-      amountMsat: invoice.valueMsat || null,
+      amountMsat: valueMsat || null,
       timestamp: Math.floor(now / 1000),
-      expirySeconds: invoice.expirySeconds,
-      description: invoice.memo,
-      finalCltv: invoice.finalCltv,
+      expirySeconds,
+      description: memo,
+      finalCltv,
     });
-    const { hash, preimage, memo, valueMsat, expirySeconds, finalCltv } = invoice;
     this.#nextExpiry = Math.min(this.#nextExpiry, now + expirySeconds * 1000);
-    this.#books.db.run(
-      `INSERT INTO ln_invoices (hash, preimage, secret, bolt11, memo, value_msat, expiry_seconds, final_cltv,
-       created_ms, state, paid_msat) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'OPEN', 0)`,
-      [hash, preimage, secret, bolt11, memo, valueMsat, expirySeconds, finalCltv, now],
-    );
-    return this.lookup(hash);
+    this.#books.atomically(() => {
+      this.#books.db.run(
+        `INSERT INTO ln_invoices (hash, preimage, secret, bolt11, memo, value_msat, expiry_seconds, final_cltv,
+         created_ms, state, paid_msat) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'OPEN', 0)`,
+        [hash, preimage, secret, bolt11, memo, valueMsat, expirySeconds, finalCltv, now],
+      );
+      if (label !== undefined) this.#books.db.run("INSERT INTO ln_labels (hash, label) VALUES (?, ?)", [hash, label]);
+    });
+    const row = this.find(hash);
+    if (!row) throw new TypeError("The invoice was not stored");
+    return row;
   }
-}
-
-/** lnd: lnrpc/marshall_utils.go, UnmarshallAmt. @throws RpcError */
-export function amountMsat(sat: number, msat: number): number {
-  if (sat !== 0 && msat !== 0) throw new RpcError(UNKNOWN, "sat and msat arguments are mutually exclusive");
-  if (sat < 0 || msat < 0) throw new RpcError(UNKNOWN, "amount cannot be negative");
-  const total = sat !== 0 ? sat * 1000 : msat;
-  // lnd counts in 64 bits; what does not fit a safe integer is more than there is.
-  if (!Number.isSafeInteger(total)) throw new RpcError(UNKNOWN, "amount is too large");
-  return total;
-}
-
-function cltv(request: AddInvoice): number {
-  const delta = request.cltv_expiry;
-  if (delta > MAX_FINAL_CLTV) {
-    throw new RpcError(UNKNOWN, `CLTV delta of ${delta} is too large, max accepted is: ${MAX_FINAL_CLTV}`);
-  }
-  if (delta !== 0 && delta < MIN_FINAL_CLTV) {
-    throw new RpcError(UNKNOWN, `CLTV delta of ${delta} must be greater than minimum of ${MIN_FINAL_CLTV}`);
-  }
-  return delta || DEFAULT_FINAL_CLTV;
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { ConnectionReset } from "../../../src/sandbox/faults.ts";
-import { NODE_ACTIONS, type NodeAction, nodeFaults } from "../../../src/sandbox/lightning/faults.ts";
+import { LND_ACTIONS, type LndAction, lndFaults } from "../../../src/sandbox/lightning/lnd/faults.ts";
 import { Bench, LineReader, MACAROON, pathHash, payment, type Reply, read, serve, until } from "./bench.ts";
 
 const sha256 = (hex: unknown) =>
@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 /** One good call of each action, against a bench that has an invoice and a payment. */
-async function prepared(): Promise<{ bench: Bench; call: Record<NodeAction, (init?: RequestInit) => Promise<Reply>> }> {
+async function prepared(): Promise<{ bench: Bench; call: Record<LndAction, (init?: RequestInit) => Promise<Reply>> }> {
   const bench = new Bench();
   const { hash, bolt11 } = await bench.add();
   const refund = bench.peer.wallet.invoice();
@@ -54,7 +54,7 @@ async function effects(bench: Bench): Promise<unknown> {
 
 const STREAMS: readonly string[] = ["subscribe", "send", "track"];
 
-describe.each(NODE_ACTIONS.map((action) => [action] as const))("faults of %s", (action) => {
+describe.each(LND_ACTIONS.map((action) => [action] as const))("faults of %s", (action) => {
   const shaped = (reply: Reply) => (STREAMS.includes(action) ? reply.json[0]?.error : reply.json[0]);
 
   test.each([
@@ -155,9 +155,9 @@ describe("faults in general", () => {
   });
 
   test("the planner can ask what each call knows", () => {
-    expect(nodeFaults("getinfo")).not.toContain("no_route");
-    expect(nodeFaults("send")).toContain("no_route");
-    expect(nodeFaults("subscribe")).toContain("stream_cut");
+    expect(lndFaults("getinfo")).not.toContain("no_route");
+    expect(lndFaults("send")).toContain("no_route");
+    expect(lndFaults("subscribe")).toContain("stream_cut");
   });
 
   test("over a socket, a hanging call ends when the client gives up", async () => {

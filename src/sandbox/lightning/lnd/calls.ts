@@ -2,12 +2,14 @@
  * The calls of the merchant's node, one method each: read the request, act, and say how to answer.
  * (lnd: rpcserver.go, lnrpc/invoicesrpc/invoices_server.go, lnrpc/routerrpc/router_server.go.)
  */
-import type { World } from "../../../actors/runtime/world.ts";
-import type { Fault } from "../faults.ts";
-import type { Books, PaymentRow } from "./books.ts";
-import { readInvoice } from "./decode.ts";
-import type { Answer } from "./faults.ts";
-import type { Invoices } from "./invoices.ts";
+import type { World } from "../../../../actors/runtime/world.ts";
+import type { Fault } from "../../faults.ts";
+import type { Books, PaymentRow } from "../books.ts";
+import { readInvoice } from "../decode.ts";
+import type { Answer } from "../faults.ts";
+import type { Payments } from "../payments.ts";
+import { wrongPreimage } from "../payments.ts";
+import type { LndInvoices } from "./invoices.ts";
 import {
   addInvoiceMessage,
   balanceMessage,
@@ -17,7 +19,7 @@ import {
   payReqMessage,
 } from "./messages.ts";
 import { initiatedMessage, paymentListMessage, paymentMessage } from "./payment-messages.ts";
-import { type Payments, wrongPreimage } from "./payments.ts";
+import type { LndPayments } from "./payments.ts";
 import { type Feed, streamResponse } from "./streams.ts";
 import { bytesFromUrl, INVALID_ARGUMENT, JSON_HEADERS, RpcError, readBody, readQuery, UNKNOWN } from "./wire.ts";
 
@@ -33,14 +35,17 @@ export interface Call {
 export class Calls {
   readonly #world: World;
   readonly #books: Books;
-  readonly #invoices: Invoices;
-  readonly #payments: Payments;
+  readonly #invoices: LndInvoices;
+  readonly #payments: LndPayments;
+  /** Of the network, behind lnd's view of them. */
+  readonly #sent: Payments;
 
-  constructor(world: World, books: Books, invoices: Invoices, payments: Payments) {
-    this.#world = world;
-    this.#books = books;
-    this.#invoices = invoices;
-    this.#payments = payments;
+  constructor(of: { world: World; books: Books; invoices: LndInvoices; payments: LndPayments; sent: Payments }) {
+    this.#world = of.world;
+    this.#books = of.books;
+    this.#invoices = of.invoices;
+    this.#payments = of.payments;
+    this.#sent = of.sent;
   }
 
   info(): Answer {
@@ -49,7 +54,7 @@ export class Calls {
 
   balance(): Answer {
     const books = this.#books;
-    return message(balanceMessage(books.balance("local"), books.balance("remote"), this.#payments.inFlightMsat()));
+    return message(balanceMessage(books.balance("local"), books.balance("remote"), this.#sent.inFlightMsat()));
   }
 
   async add({ request }: Call): Promise<Answer> {
@@ -161,7 +166,7 @@ export class Calls {
         return () => {};
       }
       if (!quiet) lines.send(paymentMessage(now, router));
-      return this.#payments.watch(hash, end);
+      return this.#sent.watch(hash, end);
     };
   }
 
@@ -175,7 +180,7 @@ export class Calls {
       creation_date_end: "int",
       count_total_payments: "bool",
     } as const);
-    const total = query.count_total_payments ? this.#payments.count() : 0;
+    const total = query.count_total_payments ? this.#sent.count() : 0;
     const router = this.#books.publicKey("router");
     return message(paymentListMessage(this.#payments.list(query), router, total));
   }

@@ -2,9 +2,9 @@
  * lnd's messages about invoices and the node, in protobuf's JSON form: every field of the message is written, 64-bit integers are text, unset
  * messages are null, `bytes` are base64 and the hashes lnd types as `string` are hex. (lnd: lnrpc/lightning.proto.)
  */
-import type { InvoiceRow } from "./books.ts";
-import type { ReadInvoice } from "./decode.ts";
-import { INVOICE_FEATURES } from "./mint.ts";
+import type { InvoiceRow } from "../books.ts";
+import type { ReadInvoice } from "../decode.ts";
+import { INVOICE_FEATURES } from "../mint.ts";
 import { base64, sats, seconds } from "./wire.ts";
 
 /** Block 101, transaction 1, output 0. */

@@ -2,9 +2,9 @@
  * lnd's messages about payments, in protobuf's JSON form. Every payment goes over one router, which earns the fee.
  * (lnd: lnrpc/lightning.proto; lnrpc/routerrpc/router_backend.go, MarshallPayment.)
  */
-import type { PaymentRow } from "./books.ts";
+import type { PaymentRow } from "../books.ts";
+import { DEFAULT_FINAL_CLTV } from "../mint.ts";
 import { BLOCK_HEIGHT, CHANNEL_ID } from "./messages.ts";
-import { DEFAULT_FINAL_CLTV } from "./mint.ts";
 import { base64, nanoseconds, sats, seconds } from "./wire.ts";
 
 /** What lnd writes until a payment is settled. */
