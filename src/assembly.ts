@@ -234,7 +234,7 @@ export function assemble(options: AssemblyOptions) {
     ownership: new Ownership(world, supervisor),
     rates,
     multiplier: config.multiplier,
-    policy: config.policy,
+    policy: { ...config.policy, refundFeeCap: node.traits.feeCap },
   });
   const desk = new Front({
     world,

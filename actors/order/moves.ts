@@ -1,7 +1,8 @@
 /** Moves that several kinds share: how a buy starts, how messages are recorded, where a paid order without a good goes. */
 import type { IncomingMessage } from "./commands.ts";
 import type { Step } from "./decision.ts";
-import { floorToSats, sats } from "./money.ts";
+import { floorToSats } from "./money.ts";
+import { DEFAULT_FEE_CAP, feeCapOf } from "./policy.ts";
 import { deadline, type HeldNumber, MAX_MESSAGES, numberOf, type Payment, type StuckReason } from "./state.ts";
 import { isRefundable, rentalMs } from "./terms.ts";
 
@@ -138,7 +139,7 @@ export const timeForRefund = (expiresAt: number, now: number, payTimeoutMs: numb
 /** Pays the refund to the one active destination, or waits visibly for a usable one. */
 export function startRefund(step: Step): void {
   const { destination, owedMsats, id } = step.order;
-  const { refundPayTimeoutMs } = step.policy;
+  const { refundPayTimeoutMs, refundFeeCap } = step.policy;
   if (!destination?.claimed) return stuck(step, "no_destination");
   if (!timeForRefund(destination.expiresAt, step.now, refundPayTimeoutMs)) return stuck(step, "destination_expired");
   const attempt = step.order.refundAttempts + 1;
@@ -152,7 +153,7 @@ export function startRefund(step: Step): void {
     invoice,
     paymentHash,
     amountSats,
-    maxFeeSats: sats(Math.max(2, Math.ceil(amountSats / 200))),
+    maxFeeSats: feeCapOf(refundFeeCap ?? DEFAULT_FEE_CAP, amountSats),
     timeoutSeconds: Math.ceil(refundPayTimeoutMs / SECOND),
   });
 }

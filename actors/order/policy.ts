@@ -1,7 +1,23 @@
 /**
  * The rules of time that an order lives by. A copy is frozen into every order when it opens, so that deciding needs no
- * configuration and a change of configuration never moves the goalposts of an order that is under way. All in ms.
+ * configuration and a change of configuration never moves the goalposts of an order that is under way. Times in ms.
  */
+import { type Sats, sats } from "./money.ts";
+
+/** The most that the routing of one refund may cost: `max(leastSats, baseSats + amount x ppm / 1,000,000)`, rounded up. */
+export interface FeeCap {
+  readonly leastSats: number;
+  readonly baseSats: number;
+  readonly ppm: number;
+}
+
+/** 0.5 %, and 2 sats for small amounts. */
+export const DEFAULT_FEE_CAP: FeeCap = { leastSats: 2, baseSats: 0, ppm: 5_000 };
+
+export function feeCapOf(cap: FeeCap, amount: Sats): Sats {
+  return sats(Math.max(cap.leastSats, cap.baseSats + Math.ceil((amount * cap.ppm) / 1_000_000)));
+}
+
 export interface Policy {
   /** How long the invoice can be paid. */
   readonly invoiceExpiryMs: number;
@@ -28,6 +44,8 @@ export interface Policy {
   readonly refundPayTimeoutMs: number;
   /** How long after its payment, of a rental after its term, an order without a usable refund destination waits for one. */
   readonly claimWindowMs: number;
+  /** Absent in orders from before it could differ: `DEFAULT_FEE_CAP`. */
+  readonly refundFeeCap?: FeeCap;
 }
 
 const SECOND = 1_000;

@@ -11,15 +11,18 @@ import { type LightningNode, type NodeInfo, NodeUnavailable } from "./port.ts";
 export function boundNode(node: LightningNode, pubkey: string, isOurs: (info: NodeInfo) => boolean): LightningNode {
   /** @throws NodeUnavailable when another node answers, or none. */
   const check = async (): Promise<void> => {
+    // Nobody else could have written what such a node answers.
+    if (node.traits.provenBy === "answers") return;
     if (!isOurs(await node.info())) throw new NodeUnavailable("another node answers");
   };
   return {
+    traits: node.traits,
     info: () => node.info(),
     balance: () => node.balance(),
     async createInvoice(wanted) {
       const invoice = await node.createInvoice(wanted);
-      // The invoice itself names its node: no need to ask.
-      if (invoice.payee !== pubkey) throw new NodeUnavailable("another node answers");
+      // It names its node itself: no need to ask.
+      if (invoice.node !== pubkey) throw new NodeUnavailable("another node answers");
       return invoice;
     },
     async lookupInvoice(hash) {
@@ -53,5 +56,6 @@ export function boundNode(node: LightningNode, pubkey: string, isOurs: (info: No
       await check();
       return node.lookupPayment(hash);
     },
+    mayPay: () => node.mayPay(),
   };
 }

@@ -3,11 +3,20 @@
  * `invoices:write`, `offchain:read` and `offchain:write` and nothing else (lncli bakemacaroon).
  */
 import { type Sats, sats } from "../../actors/order/money.ts";
+import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
+import { isObject, malformed } from "./answers.ts";
 import { cancelInvoice, createInvoice, lookupInvoice, settledSince, settlements } from "./lnd/invoices.ts";
-import { lookupPayment, pay } from "./lnd/payments.ts";
-import { demand, int64, isObject, type LndRest, malformed } from "./lnd/rest.ts";
-import { type LightningNode, type Network, type NodeBalance, type NodeInfo, NodeUnavailable } from "./port.ts";
+import { lookupPayment, mayPay, pay } from "./lnd/payments.ts";
+import { demand, int64, type LndRest } from "./lnd/rest.ts";
+import {
+  type LightningNode,
+  type Network,
+  type NodeBalance,
+  type NodeInfo,
+  type NodeTraits,
+  NodeUnavailable,
+} from "./port.ts";
 
 export interface LndOptions {
   readonly world: World;
@@ -26,6 +35,15 @@ const NETWORKS: Readonly<Record<string, Network>> = {
   testnet4: "tb",
   signet: "tbs",
   regtest: "bcrt",
+};
+
+const TRAITS: NodeTraits = {
+  name: "LND",
+  provenBy: "invoices",
+  settlesAfterExpiryMs: 0,
+  feeLimit: "node",
+  timeLimit: true,
+  feeCap: DEFAULT_FEE_CAP,
 };
 
 /** All bitcoin there will ever be. */
@@ -48,6 +66,7 @@ export function createLnd({ world, baseUrl, macaroonHex, tlsCa }: LndOptions): L
     return answer;
   };
   return {
+    traits: TRAITS,
     info,
     balance: () => readBalance(rest),
     createInvoice: async (wanted) => createInvoice(rest, network ?? (await info()).network, wanted),
@@ -57,6 +76,7 @@ export function createLnd({ world, baseUrl, macaroonHex, tlsCa }: LndOptions): L
     settledSince: (since) => settledSince(rest, since),
     pay: (payment) => pay(rest, payment),
     lookupPayment: (hash) => lookupPayment(rest, hash),
+    mayPay: () => mayPay(rest),
   };
 }
 

@@ -5,6 +5,7 @@
  * never `failed`; and `failed` is only said when the node itself proved that no HTLC of the attempt can still settle.
  */
 import type { Msats, Sats } from "../../actors/order/money.ts";
+import type { FeeCap } from "../../actors/order/policy.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
 
 /** Lower-case hex, 64 digits. */
@@ -14,8 +15,36 @@ export type Preimage = string;
 /** BOLT11 prefix after "ln": mainnet, testnet, signet, regtest. */
 export type Network = "bc" | "tb" | "tbs" | "bcrt";
 
+/**
+ * What a kind of node can and cannot do, as far as that changes what the service does. Nothing above the adapters asks
+ * which kind it is.
+ */
+export interface NodeTraits {
+  /** Its name, for people. */
+  readonly name: string;
+  /**
+   * How to know that the right node answers. `invoices`: its key signs its invoices, but whoever stands at the address
+   * may answer, so it is asked for its key. `answers`: every answer is encrypted by the key that is its identity.
+   */
+  readonly provenBy: "invoices" | "answers";
+  /**
+   * How long after its expiry an invoice may still settle, ms. 0 where `cancelInvoice` makes it unpayable; else a payment
+   * that came in its last second may be held for a while, and only when this has passed it is surely unpaid.
+   */
+  readonly settlesAfterExpiryMs: number;
+  /**
+   * Who keeps to `Payment.maxFeeSats`: the node; the adapter, because the fee is known before it is sent; or nobody, where
+   * the wallet has a rule of its own.
+   */
+  readonly feeLimit: "node" | "adapter" | "nobody";
+  /** Whether the node stops to try after `Payment.timeoutSeconds`. */
+  readonly timeLimit: boolean;
+  /** The fee a refund must be allowed, or this node could never pay it. */
+  readonly feeCap: FeeCap;
+}
+
 export interface NodeInfo {
-  /** Compressed public key, hex: the node's identity. */
+  /** The node's identity, to which a database is bound: its public key in hex, or the name of the connection to a wallet. */
   readonly pubkey: string;
   readonly network: Network;
   readonly alias: string;
@@ -25,10 +54,16 @@ export interface NodeInfo {
 export interface NodeBalance {
   /** What channels could send in all, sats; fees and reserves not deducted. */
   readonly outboundSats: Sats;
-  readonly inboundSats: Sats;
+  /** Null where the node does not say. */
+  readonly inboundSats: Sats | null;
 }
 
 export interface NewInvoice {
+  /**
+   * Names this invoice for ever, at most 64 letters, digits, `-`, `_` and `:`. The node keeps it where it can, so that one
+   * whose answer was lost is found again, and so that its owner finds the order.
+   */
+  readonly key: string;
   readonly amountSats: Sats;
   /** At most 128 characters: the shortest limit of all nodes. */
   readonly description: string;
@@ -38,8 +73,8 @@ export interface NewInvoice {
 export interface CreatedInvoice {
   readonly bolt11: string;
   readonly paymentHash: PaymentHash;
-  /** Public key of the node that will be paid, as the invoice's signature proves it. */
-  readonly payee: string;
+  /** Identity of the node that made it, as its signature or its answer proves. */
+  readonly node: string;
 }
 
 export type InvoiceState =
@@ -88,23 +123,31 @@ export class NodeUnavailable extends Error {
   }
 }
 
+/** Whether the node would pay for us at all. `reason` says in plain words why not and what to do. */
+export type MayPay = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
 export interface LightningNode {
+  readonly traits: NodeTraits;
   /** @throws NodeUnavailable */
   info(): Promise<NodeInfo>;
   /** @throws NodeUnavailable */
   balance(): Promise<NodeBalance>;
-  /** @throws NodeUnavailable, also when the answer was lost: an invoice nobody has seen is harmless. */
+  /**
+   * One that was made although its answer was lost is found by its key. @throws NodeUnavailable when it cannot be found: an
+   * invoice that nobody has seen is harmless.
+   */
   createInvoice(invoice: NewInvoice): Promise<CreatedInvoice>;
   /** @throws NodeUnavailable */
   lookupInvoice(hash: PaymentHash): Promise<InvoiceState>;
   /**
-   * Makes an open invoice unpayable where the node can do that. Idempotent. Resolves with the state afterwards: `dead`,
-   * or `settled` when the payment came first. @throws NodeUnavailable
+   * Makes an open invoice unpayable where the node can do that; elsewhere it only asks. Idempotent. Resolves with the state
+   * afterwards: `dead`, or `settled` when the payment came first. @throws NodeUnavailable
    */
   cancelInvoice(hash: PaymentHash): Promise<InvoiceState>;
   /**
    * Settlements after `cursor` (exclusive), then live ones, in the node's order; ends by throwing NodeUnavailable when the
-   * stream breaks, or returns when `signal` aborts. `cursor` is opaque text; null means "from now on".
+   * stream breaks, or returns when `signal` aborts. `cursor` is opaque text; null means "from now on". What settled while
+   * nobody listened comes first, one or the other twice.
    */
   settlements(cursor: string | null, signal: AbortSignal): AsyncIterable<{ settlement: Settlement; cursor: string }>;
   /**
@@ -116,4 +159,6 @@ export interface LightningNode {
   pay(payment: Payment): Promise<PaymentOutcome>;
   /** @throws NodeUnavailable */
   lookupPayment(hash: PaymentHash): Promise<PaymentState>;
+  /** Finds out without paying anything. @throws NodeUnavailable */
+  mayPay(): Promise<MayPay>;
 }

@@ -89,8 +89,9 @@ export class Opening {
     const release = await admission.reserve(owner, good, priceSats);
     if (typeof release !== "function") return release;
     try {
-      const terms = await this.#terms(good, priceSats, wanted);
-      const opened = decideOpen({ id: this.#newId(), terms, destination, now: world.now() });
+      const id = this.#newId();
+      const terms = await this.#terms(id, good, priceSats, wanted);
+      const opened = decideOpen({ id, terms, destination, now: world.now() });
       const order = await this.#commit(opened, owner.client, keyClaim);
       if (order !== KEY_TAKEN) admission.opened(order, owner);
       return order;
@@ -116,10 +117,11 @@ export class Opening {
     return price(good.maxCost, rate.cents, multiplier, wanted.maxPriceSats);
   }
 
-  async #terms(good: Good, priceSats: Sats, wanted: Wanted): Promise<Terms> {
+  async #terms(id: OrderId, good: Good, priceSats: Sats, wanted: Wanted): Promise<Terms> {
     const { world, node, policy, destinations } = this.#options;
     const createdAt = world.now();
     const invoice = await node.createInvoice({
+      key: id,
       amountSats: priceSats,
       description: DESCRIPTIONS[good.type],
       expirySeconds: policy.invoiceExpiryMs / 1_000,

@@ -1,6 +1,6 @@
 /**
  * Unpaid orders are rows without an actor's timer. This sweep closes them when their invoice expired: it cancels the invoice at the node,
- * because only then is it surely unpaid, and tells the order what the node said.
+ * because only then is it surely unpaid, or waits until the node cannot settle it any more, and tells the order what the node said.
  */
 import type { Order } from "../../actors/order/state.ts";
 import type { Store } from "../../actors/runtime/store.ts";
@@ -18,7 +18,7 @@ export interface UnpaidOptions {
   readonly world: World;
   readonly store: Store;
   readonly supervisor: Supervisor;
-  readonly node: LightningNode;
+  readonly node: Pick<LightningNode, "cancelInvoice" | "traits">;
   readonly failed: (error: unknown) => void;
 }
 
@@ -29,6 +29,11 @@ export class UnpaidSweep {
 
   constructor(options: UnpaidOptions) {
     this.#options = options;
+  }
+
+  /** How long after its expiry an invoice is asked about. */
+  get #patienceMs(): number {
+    return AFTER_EXPIRY_MS + this.#options.node.traits.settlesAfterExpiryMs;
   }
 
   start(): void {
@@ -65,7 +70,7 @@ export class UnpaidSweep {
   /** @returns whether every expired order left `unpaid`. Those that cannot leave now do not stand in the way of the others. */
   async #closeExpired(): Promise<boolean> {
     const { world, store } = this.#options;
-    const before = world.now() - AFTER_EXPIRY_MS;
+    const before = world.now() - this.#patienceMs;
     let stayed = 0;
     for (;;) {
       const expired = store.expiredUnpaid(before, SLICE, stayed);
@@ -79,7 +84,7 @@ export class UnpaidSweep {
     const { world, store } = this.#options;
     const now = world.now();
     const expiry = all ? store.nextUnpaidExpiry() : null;
-    const wanted = expiry === null ? Number.POSITIVE_INFINITY : expiry + AFTER_EXPIRY_MS + 1;
+    const wanted = expiry === null ? Number.POSITIVE_INFINITY : expiry + this.#patienceMs + 1;
     return Math.min(Math.max(wanted, now + MIN_SLEEP_MS), nextTick(now + MIN_SLEEP_MS, MAX_SLEEP_MS));
   }
 

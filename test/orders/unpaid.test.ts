@@ -1,16 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import { msats } from "../../actors/order/money.ts";
-import { type InvoiceState, type LightningNode, NodeUnavailable } from "../../src/lightning/port.ts";
-import { UnpaidSweep } from "../../src/orders/unpaid.ts";
+import { type InvoiceState, NodeUnavailable } from "../../src/lightning/port.ts";
+import { type UnpaidOptions, UnpaidSweep } from "../../src/orders/unpaid.ts";
 import { hashOf, idOf, MINUTE, PRICE_SATS, SECOND, startEngine } from "../actors/runtime/engine.ts";
+import { TRAITS } from "../lightning/traits.ts";
 
-function sweeping() {
+function sweeping(settlesAfterExpiryMs = 0) {
   const engine = startEngine();
   const { world, store, supervisor } = engine;
   const cancelled: string[] = [];
   const failures: string[] = [];
   const answers = new Map<string, InvoiceState["kind"] | "unavailable" | "broken">();
-  const node: Pick<LightningNode, "cancelInvoice"> = {
+  const node: UnpaidOptions["node"] = {
+    traits: { ...TRAITS, settlesAfterExpiryMs },
     async cancelInvoice(paymentHash) {
       cancelled.push(paymentHash);
       const kind = answers.get(paymentHash) ?? "dead";
@@ -25,8 +27,7 @@ function sweeping() {
     world,
     store,
     supervisor,
-    // Only what a sweep asks.
-    node: node as LightningNode,
+    node,
     failed: (error) => failures.push((error as Error).name),
   });
   return {
@@ -52,6 +53,16 @@ describe("an expired invoice", () => {
     await world.advance(SECOND);
     expect(cancelled).toEqual([hashOf(1)]);
     expect(order(1).state.kind).toBe("lapsed");
+  });
+
+  test("is not asked about while a node that cannot cancel may still settle it", async () => {
+    const { open, sweep, world, order, cancelled } = sweeping(10 * MINUTE);
+    await open(1);
+    sweep.start();
+    await world.advance(15 * MINUTE + 15 * SECOND);
+    expect([cancelled, order(1).state.kind]).toEqual([[], "unpaid"]);
+    await world.advance(MINUTE);
+    expect([cancelled, order(1).state.kind]).toEqual([[hashOf(1)], "lapsed"]);
   });
 
   test("that the node does not know can never be paid: its order lapses", async () => {

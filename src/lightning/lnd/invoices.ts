@@ -2,10 +2,12 @@
  * Invoices of an lnd node: create, look up, cancel, and the two ways to hear of settlements (lnd: lnrpc/lightning.proto,
  * Invoice; lnrpc/invoicesrpc).
  */
-import { type Msats, msats, toMsats } from "../../../actors/order/money.ts";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { type Msats, msats } from "../../../actors/order/money.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 import { AnswerLost } from "../../wire.ts";
-import { readInvoice } from "../bolt11.ts";
+import { checkCreated, isObject, type Json, malformed, unlessLost } from "../answers.ts";
 import {
   type CreatedInvoice,
   type InvoiceState,
@@ -15,20 +17,7 @@ import {
   type PaymentHash,
   type Settlement,
 } from "../port.ts";
-import {
-  ask,
-  demand,
-  hashFromBase64,
-  hexToBase64,
-  int64,
-  isObject,
-  type Json,
-  type LndRest,
-  malformed,
-  NOT_FOUND,
-  refused,
-  unlessLost,
-} from "./rest.ts";
+import { ask, demand, hashFromBase64, hexToBase64, int64, type LndRest, NOT_FOUND, refused } from "./rest.ts";
 import { openStream } from "./stream.ts";
 
 /** What lnd says when it has no such invoice (invoices/errors.go); any other 404 comes from something in between. */
@@ -46,28 +35,33 @@ const MAX_PAGES = 500;
  */
 const CREATED_BEFORE_SETTLED_S = 3600;
 
-/** @throws NodeUnavailable, also when the node's own invoice is not for what was asked. */
+/**
+ * The preimage is chosen here, so that an invoice whose answer was lost can be asked for. Nobody keeps it: until it is paid
+ * for, the node alone has it.
+ * @throws NodeUnavailable, also when the node's own invoice is not for what was asked.
+ */
 export async function createInvoice(rest: LndRest, network: Network, wanted: NewInvoice): Promise<CreatedInvoice> {
   const what = "AddInvoice";
-  const body = await demand(rest, what, {
-    method: "POST",
-    path: "/v1/invoices",
-    body: {
-      value: String(wanted.amountSats),
-      memo: wanted.description,
-      expiry: String(wanted.expirySeconds),
-    },
-  });
-  const paymentHash = hashFromBase64(body.r_hash);
-  if (typeof body.payment_request !== "string" || !paymentHash) throw malformed(what);
-  const read = readInvoice(body.payment_request, network);
-  if (!read.ok) throw new NodeUnavailable(`${what}: the invoice is refused (${read.reason})`);
-  if (read.facts.paymentHash !== paymentHash)
-    throw new NodeUnavailable(`${what}: the invoice has another payment hash`);
-  if (read.facts.amountMsats !== toMsats(wanted.amountSats)) {
-    throw new NodeUnavailable(`${what}: the invoice has another amount`);
+  const preimage = rest.world.random(32);
+  const hash = bytesToHex(sha256(preimage));
+  const body = {
+    value: String(wanted.amountSats),
+    memo: wanted.description,
+    expiry: String(wanted.expirySeconds),
+    r_preimage: Buffer.from(preimage).toString("base64"),
+  };
+  let made: Json;
+  try {
+    made = await demand(rest, what, { method: "POST", path: "/v1/invoices", body });
+  } catch (error) {
+    if (!(error instanceof NodeUnavailable && error.cause instanceof AnswerLost)) throw error;
+    const found = await ask(rest, { path: `/v1/invoice/${hash}` }).catch(() => null);
+    if (!found?.ok || found.body.state !== "OPEN") throw error;
+    made = found.body;
   }
-  return { bolt11: read.facts.invoice, paymentHash, payee: read.facts.payee };
+  const paymentHash = hashFromBase64(made.r_hash);
+  const { payee, ...invoice } = checkCreated(what, { bolt11: made.payment_request, paymentHash }, wanted, network);
+  return { ...invoice, node: payee };
 }
 
 /** @throws NodeUnavailable */

@@ -3,12 +3,18 @@
  * pending or done, and it alone knows how one ended: what it did not clearly say is `unknown` here
  * (lnd: lnrpc/routerrpc, router_server.go and router_backend.go; payments/db, payment_status.go).
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { msats } from "../../../actors/order/money.ts";
 import { AnswerLost } from "../../wire.ts";
-import { NodeUnavailable, type Payment, type PaymentHash, type PaymentOutcome, type PaymentState } from "../port.ts";
-import { hash32, hexToPath, int64, type Json, type LndError, type LndRest, NOT_FOUND, refused } from "./rest.ts";
+import { hash32, type Json, provenPreimage, unlessLost } from "../answers.ts";
+import {
+  type MayPay,
+  NodeUnavailable,
+  type Payment,
+  type PaymentHash,
+  type PaymentOutcome,
+  type PaymentState,
+} from "../port.ts";
+import { ask, hexToPath, int64, type LndError, type LndRest, NOT_FOUND, refused } from "./rest.ts";
 import { type LndStream, openStream, type StreamItem } from "./stream.ts";
 
 /** A payment comes with every attempt and its route; some kB for each. */
@@ -130,6 +136,20 @@ function toPaymentState(what: string, first: StreamItem, hash: PaymentHash): Pay
   throw refused(what, first.error);
 }
 
+/** Asks to pay nothing at all: a macaroon that may not pay is refused before the request is looked at. */
+export async function mayPay(rest: LndRest): Promise<MayPay> {
+  const what = "SendPaymentV2";
+  const answer = await unlessLost(what, () => ask(rest, { method: "POST", path: "/v2/router/send", body: {} }));
+  if (answer.ok) return { ok: true };
+  const { status, message } = answer.error;
+  if (message === "permission denied") {
+    return { ok: false, reason: 'The macaroon may not pay: bake one that has "offchain:write"' };
+  }
+  // lnd has looked at the request and found nothing to pay in it.
+  if (status === 400 || status === 500) return { ok: true };
+  throw refused(what, answer.error);
+}
+
 /** The messages of a stream for at most `limitMs`; then AnswerLost ("timeout"). */
 async function* follow(rest: LndRest, request: LndStream, limitMs: number): AsyncGenerator<StreamItem> {
   const limit = new AbortController();
@@ -152,10 +172,8 @@ function toOutcome(payment: Json, hash: PaymentHash): PaymentOutcome {
     case "FAILED":
       return { kind: "failed", reason: FAILURES[String(payment.failure_reason)] ?? "unspecified" };
     case "SUCCEEDED": {
-      const preimage = hash32(payment.payment_preimage);
-      if (!preimage || bytesToHex(sha256(hexToBytes(preimage))) !== hash) {
-        return { kind: "unknown", reason: "wrong_preimage" };
-      }
+      const preimage = provenPreimage(payment.payment_preimage, hash);
+      if (!preimage) return { kind: "unknown", reason: "wrong_preimage" };
       const fee = int64(payment.fee_msat);
       return fee === null
         ? { kind: "unknown", reason: "malformed_answer" }

@@ -4,6 +4,7 @@
  */
 import type { World } from "../../../actors/runtime/world.ts";
 import { AnswerLost, type Call, call } from "../../wire.ts";
+import { isObject, type Json, parseObject, unlessLost } from "../answers.ts";
 import { NodeUnavailable } from "../port.ts";
 
 export interface LndRest {
@@ -13,8 +14,6 @@ export interface LndRest {
   readonly headers: Record<string, string>;
   readonly tls?: { readonly ca: string };
 }
-
-export type Json = { readonly [key: string]: unknown };
 
 /** An answer that is not 200: HTTP status, gRPC code and message. The message is for comparing only, never for logs. */
 export interface LndError {
@@ -67,22 +66,8 @@ export async function demand(rest: LndRest, what: string, request: LndCall): Pro
   throw refused(what, answer.error);
 }
 
-/** Runs `work`; a lost answer becomes NodeUnavailable. */
-export async function unlessLost<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AnswerLost) throw new NodeUnavailable(`${what}: ${error.why}`, { cause: error });
-    throw error;
-  }
-}
-
 export function refused(what: string, error: LndError): NodeUnavailable {
   return new NodeUnavailable(`${what}: HTTP ${error.status}, code ${error.code ?? "none"}`);
-}
-
-export function malformed(what: string): NodeUnavailable {
-  return new NodeUnavailable(`${what}: malformed answer`);
 }
 
 /** Reads both shapes: `{code, message}` of unary calls and `{error: {code, message}}` of streams. */
@@ -99,19 +84,6 @@ export function toError(status: number, error: Json | null): LndError {
     code: typeof code === "number" ? code : null,
     message: typeof message === "string" ? message : "",
   };
-}
-
-export function parseObject(text: string): Json | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-export function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A non-negative int64 or uint64, which proto3 JSON writes as a string; null when it is none, or beyond 2^53. */
@@ -134,9 +106,4 @@ export function hexToBase64(hex: string): string {
 /** `bytes` in paths: the URL-safe alphabet, but with padding (grpc-gateway: runtime/convert.go, Bytes), percent-encoded. */
 export function hexToPath(hex: string): string {
   return encodeURIComponent(hexToBase64(hex).replaceAll("+", "-").replaceAll("/", "_"));
-}
-
-/** 64 hex digits in lower case, or null. */
-export function hash32(value: unknown): string | null {
-  return typeof value === "string" && /^[0-9a-f]{64}$/.test(value) ? value : null;
 }

@@ -4,7 +4,8 @@
  * something to say, so a silent stream looks exactly like a dead one: whoever reads sets the limit of patience.
  */
 import { AnswerLost } from "../../wire.ts";
-import { isObject, type Json, type LndError, type LndRest, parseObject, readError, toError } from "./rest.ts";
+import { isObject, type Json, parseObject } from "../answers.ts";
+import { type LndError, type LndRest, readError, toError } from "./rest.ts";
 
 export interface LndStream {
   readonly method?: "GET" | "POST";

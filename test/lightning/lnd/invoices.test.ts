@@ -37,7 +37,7 @@ const failing = (work: Promise<unknown>): Promise<string> =>
   );
 
 describe("create", () => {
-  const WANTED = { amountSats: sats(1234), description: "number", expirySeconds: 300 };
+  const WANTED = { key: "order", amountSats: sats(1234), description: "number", expirySeconds: 300 };
   const mint = (more: Partial<Parameters<typeof mintInvoice>[0]> = {}) =>
     mintInvoice({ paymentHash: HASH, timestamp: 1_700_000_000, amountMsat: 1_234_000, ...more });
   const payeeOf = (bolt11: string): string => {
@@ -55,15 +55,39 @@ describe("create", () => {
   test("asks for value, memo and expiry as text, and gives back what the node signed", async () => {
     const bolt11 = mint();
     lnd.on("POST /v1/invoices", () => json(answer(bolt11)));
-    expect(await lnd.node.createInvoice(WANTED)).toEqual({ bolt11, paymentHash: HASH, payee: payeeOf(bolt11) });
+    expect(await lnd.node.createInvoice(WANTED)).toEqual({ bolt11, paymentHash: HASH, node: payeeOf(bolt11) });
     await lnd.node.createInvoice(WANTED);
     expect(lnd.paths()).toEqual(["GET /v1/getinfo", "POST /v1/invoices", "POST /v1/invoices"]);
     expect(lnd.asked[1]).toEqual({
       method: "POST",
       path: "/v1/invoices",
       macaroon: MACAROON,
-      body: { value: "1234", memo: "number", expiry: "300" },
+      body: {
+        value: "1234",
+        memo: "number",
+        expiry: "300",
+        r_preimage: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/),
+      },
     });
+  });
+
+  test("one whose answer was lost is asked for by the hash of the preimage that was sent, and only if it is open", async () => {
+    for (const [state, expected] of [
+      ["OPEN", "found"],
+      ["CANCELED", "AddInvoice: network"],
+    ]) {
+      let bolt11 = "";
+      lnd.on("POST /v1/invoices", ({ body }) => {
+        const { r_preimage } = body as { r_preimage: string };
+        const paymentHash = new Bun.CryptoHasher("sha256").update(Buffer.from(r_preimage, "base64")).digest("hex");
+        bolt11 = mint({ paymentHash });
+        lnd.on(`GET /v1/invoice/${paymentHash}`, () => json(invoice(paymentHash, { payment_request: bolt11, state })));
+        return new Response('{"r_hash":"');
+      });
+      const made = lnd.node.createInvoice(WANTED);
+      if (expected === "found") expect((await made).bolt11).toBe(bolt11);
+      else expect(await failing(made)).toContain(String(expected));
+    }
   });
 
   const wrong: [string, unknown, string][] = [
@@ -106,9 +130,9 @@ describe("errors of unary calls", () => {
       expect(await failing(lnd.node.lookupInvoice(HASH))).toBe(text("LookupInvoice"));
       expect(await failing(lnd.node.cancelInvoice(HASH))).toBe(text("LookupInvoice"));
       expect(await failing(lnd.node.settledSince(0))).toBe(text("ListInvoices"));
-      expect(await failing(lnd.node.createInvoice({ amountSats: sats(1), description: "", expirySeconds: 1 }))).toBe(
-        text("GetInfo"),
-      );
+      expect(
+        await failing(lnd.node.createInvoice({ key: "order", amountSats: sats(1), description: "", expirySeconds: 1 })),
+      ).toBe(text("GetInfo"));
     });
   }
 
