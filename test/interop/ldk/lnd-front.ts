@@ -10,9 +10,9 @@ import {
   infoMessage,
   invoiceListMessage,
   invoiceMessage,
-} from "../../../src/sandbox/lightning/messages.ts";
-import { paymentMessage } from "../../../src/sandbox/lightning/payment-messages.ts";
-import { type Lines, streamResponse } from "../../../src/sandbox/lightning/streams.ts";
+} from "../../../src/sandbox/lightning/lnd/messages.ts";
+import { paymentMessage } from "../../../src/sandbox/lightning/lnd/payment-messages.ts";
+import { type Lines, streamResponse } from "../../../src/sandbox/lightning/lnd/streams.ts";
 import {
   ALREADY_EXISTS,
   bytesFromUrl,
@@ -23,7 +23,7 @@ import {
   readBody,
   readQuery,
   UNKNOWN,
-} from "../../../src/sandbox/lightning/wire.ts";
+} from "../../../src/sandbox/lightning/lnd/wire.ts";
 import type { LdkNode } from "./network.ts";
 import { judge } from "./network.ts";
 
@@ -94,7 +94,10 @@ export class LndFront {
       case "POST /v1/invoices":
         return message(
           addInvoiceMessage(
-            this.#add(await readBody(request, { memo: "string", value: "int", expiry: "int" } as const)),
+            this.#add(
+              // The preimage is LDK's to choose, unlike lnd's.
+              await readBody(request, { memo: "string", value: "int", expiry: "int", r_preimage: "bytes" } as const),
+            ),
           ),
         );
       case "GET /v1/invoices":
