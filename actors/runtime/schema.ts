@@ -78,6 +78,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE quarantine (order_id TEXT PRIMARY KEY, since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The keys of an unpaid order go with its row.
+  CREATE INDEX claims_keys ON claims (order_id) WHERE kind = 'idempotency_key';
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -35,7 +35,19 @@ export const DEFAULT_RETENTION: RetentionTimes = {
   idempotencyMs: 7 * DAY,
 };
 
+/** Rows that nobody paid for: beyond these the oldest go before their time. */
+export interface RetentionLimits {
+  /** Lapsed orders, about 7 kB each with their journal. */
+  readonly lapsed: number;
+  /** About 1.5 kB each. They are for late money, which an invoice that was cancelled at the node cannot bring. */
+  readonly tombstones: number;
+}
+
+export const DEFAULT_RETENTION_LIMITS: RetentionLimits = { lapsed: 20_000, tombstones: 100_000 };
+
 const EVERY_MS = 5 * MINUTE;
+/** A flood of unpaid orders can fill a disk between two rounds. */
+const TRIM_EVERY_MS = MINUTE;
 const SLICE = 500;
 
 export interface RetentionOptions {
@@ -43,16 +55,19 @@ export interface RetentionOptions {
   readonly journal: Journal;
   readonly supervisor: Supervisor;
   readonly times: RetentionTimes;
+  readonly limits?: RetentionLimits;
   readonly failed: (error: unknown) => void;
 }
 
 export class Retention {
   readonly #options: RetentionOptions;
+  readonly #limits: RetentionLimits;
   #timer: Cancel | null = null;
   #stopped = true;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
+    this.#limits = options.limits ?? DEFAULT_RETENTION_LIMITS;
   }
 
   start(): void {
@@ -70,11 +85,17 @@ export class Retention {
     const { world, times, journal } = this.#options;
     const now = world.now();
     await this.#inSlices(() => this.#eraseMessages(now - times.eraseMessagesMs));
-    await this.#inSlices(() => this.#buryLapsed(now));
+    await this.#trim(now);
     await this.#inSlices(() => this.#scrub(now - times.scrubMs));
     await this.#dropOldRows(now);
     // Every time, because a reader may have kept the last round from it.
     journal.truncateLog();
+  }
+
+  /** What a flood of orders that nobody pays leaves behind. */
+  async #trim(now: Millis): Promise<void> {
+    await this.#inSlices(() => this.#buryLapsed(now));
+    await this.#inSlices(() => this.#dropExcessTombstones());
   }
 
   /** Slices of one commit each, so that none blocks the event loop for long, until one is not full. */
@@ -92,10 +113,9 @@ export class Retention {
   #arm(): void {
     const { world, failed } = this.#options;
     if (this.#stopped) return;
-    this.#timer = world.at(nextTick(world.now(), EVERY_MS), () => {
-      this.run()
-        .catch(failed)
-        .finally(() => this.#arm());
+    const at = nextTick(world.now(), TRIM_EVERY_MS);
+    this.#timer = world.at(at, () => {
+      (at % EVERY_MS === 0 ? this.run() : this.#trim(world.now())).catch(failed).finally(() => this.#arm());
     });
   }
 
@@ -115,13 +135,19 @@ export class Retention {
 
   #buryLapsed(now: Millis): number {
     const { journal, times } = this.#options;
+    const crowded = journal.db
+      .query<{ at: number }, [number]>(
+        "SELECT ended_at AS at FROM orders WHERE kind = 'lapsed' ORDER BY ended_at DESC LIMIT 1 OFFSET ?",
+      )
+      .get(this.#limits.lapsed);
+    const before = Math.max(now - times.buryLapsedMs, (crowded?.at ?? 0) + 1);
     const rows = journal.db
       .query<{ state: string }, [number, number]>(
         // An effect under way would come back to nobody.
         `SELECT state FROM orders WHERE kind = 'lapsed' AND ended_at < ? AND attention_since IS NULL
          AND NOT EXISTS (SELECT 1 FROM effects WHERE order_id = id) LIMIT ?`,
       )
-      .all(now - times.buryLapsedMs, SLICE);
+      .all(before, SLICE);
     const dead = this.#left(rows);
     for (const { order, state } of dead) {
       const { id, terms } = order;
@@ -129,8 +155,23 @@ export class Retention {
       journal.db.run("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?, ?)", [terms.paymentHash, id, state, until]);
       journal.db.run("DELETE FROM orders WHERE id = ?", [id]);
       journal.db.run("DELETE FROM events WHERE order_id = ?", [id]);
+      // Of an order that was paid the key stays: its owner must not be sold the same thing twice.
+      journal.db.run("DELETE FROM claims WHERE kind = 'idempotency_key' AND order_id = ?", [id]);
     }
     return dead.length;
+  }
+
+  /** The oldest first. */
+  #dropExcessTombstones(): number {
+    const { db } = this.#options.journal;
+    const { n } = db.query("SELECT count(*) AS n FROM tombstones").get() as { n: number };
+    const excess = Math.min(n - this.#limits.tombstones, SLICE);
+    if (excess <= 0) return 0;
+    db.run(
+      "DELETE FROM tombstones WHERE payment_hash IN (SELECT payment_hash FROM tombstones ORDER BY until LIMIT ?)",
+      [excess],
+    );
+    return excess;
   }
 
   #scrub(before: Millis): number {

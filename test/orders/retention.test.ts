@@ -4,7 +4,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configure, migrate } from "../../actors/runtime/schema.ts";
-import { DEFAULT_RETENTION, Retention } from "../../src/orders/retention.ts";
+import {
+  DEFAULT_RETENTION,
+  DEFAULT_RETENTION_LIMITS,
+  Retention,
+  type RetentionLimits,
+} from "../../src/orders/retention.ts";
 import { settle } from "../../src/orders/settle.ts";
 import {
   DAY,
@@ -15,6 +20,7 @@ import {
   MINUTE,
   numberOf,
   PRICE_SATS,
+  SECOND,
   startEngine,
 } from "../actors/runtime/engine.ts";
 import { ManualWorld } from "../support/manual-world.ts";
@@ -30,7 +36,7 @@ afterEach(() => {
 });
 
 /** A service with its database in files, and nothing in it but the orders of a test. */
-function house() {
+function house(limits: RetentionLimits = DEFAULT_RETENTION_LIMITS) {
   const dir = mkdtempSync(join(tmpdir(), "l402-retention-"));
   directories.push(dir);
   const db = new Database(join(dir, "orders.sqlite"), { create: true, strict: true });
@@ -42,6 +48,7 @@ function house() {
     journal,
     supervisor,
     times: DEFAULT_RETENTION,
+    limits,
     failed: (error) => failures.push(error),
   });
   return {
@@ -207,6 +214,63 @@ describe("unpaid orders", () => {
     await round();
     expect(count("tombstones")).toBe(0);
     for (const trace of ["lnbcrt1refund1", "lnbcrt1invoice1", CLIENT]) expect(onDisk(trace)).toBe(false);
+  });
+});
+
+describe("a flood of unpaid orders", () => {
+  test("leaves so many rows and tombstones and no more: the oldest go before their time", async () => {
+    const at = house({ lapsed: 700, tombstones: 1_500 });
+    await at.lapsed(1);
+    const dead = at.order(1);
+    at.fill(2_999, (n) => ({
+      ...dead,
+      id: idOf(n),
+      endedAt: (dead.endedAt ?? 0) + n - 9_999,
+      terms: { ...dead.terms, paymentHash: hashOf(n) },
+    }));
+    await at.round();
+    expect([at.count("orders"), at.count("tombstones")]).toEqual([700, 1_500]);
+    const kept = at.db.query<{ id: string }, []>("SELECT id FROM orders ORDER BY ended_at LIMIT 1").get();
+    expect(kept?.id).toBe(idOf(10_000 + 2_999 - 700));
+    expect(at.store.order(idOf(1))).toBeNull();
+  });
+
+  test("is tidied every minute", async () => {
+    const at = house({ lapsed: 2, tombstones: 3 });
+    at.retention.start();
+    for (let n = 1; n <= 9; n++) {
+      await at.lapsed(n);
+      await at.world.advance(SECOND);
+    }
+    await at.world.advance(MINUTE);
+    expect([at.count("orders"), at.count("events"), at.count("tombstones")]).toEqual([2, 4, 3]);
+    at.retention.stop();
+  });
+
+  test("of all rows keeps those that wait for a person", async () => {
+    const at = house({ lapsed: 0, tombstones: 0 });
+    for (const n of [1, 2]) await at.lapsed(n);
+    await at.tell(1, { type: "PreimageShown" });
+    await at.answer("askNode", { type: "NodeAnswered", answer: "not_settled" });
+    await at.round();
+    expect(at.order(1).attention?.reason).toBe("proven_but_unpaid");
+    expect([at.count("orders"), at.count("tombstones")]).toEqual([1, 0]);
+  });
+
+  test("leaves no idempotency keys, while those of paid orders stay", async () => {
+    const at = house({ lapsed: 0, tombstones: 9 });
+    for (const n of [1, 2]) {
+      await at.open(n);
+      at.db.run("INSERT INTO claims VALUES ('idempotency_key', ?, ?, 'digest', ?)", [
+        `key${n}`,
+        idOf(n),
+        at.world.now(),
+      ]);
+    }
+    await at.pay(1);
+    await at.tell(2, { type: "SurelyUnpaid" });
+    await at.round();
+    expect(at.db.query("SELECT value FROM claims WHERE kind = 'idempotency_key'").all()).toEqual([{ value: "key1" }]);
   });
 });
 
