@@ -15,7 +15,23 @@ const same = (a: Content, b: Content): boolean =>
   a.code !== null ? a.code === b.code : b.code === null && a.text === b.text;
 
 /**
- * What is new among `incoming`. Messages without an id are counted within the order, after those that are stored; one whose content
+ * As they were received: lists come in either order, and several SMS fall into one second, where the provider's counting ids tell.
+ * The list's own order stays where neither times nor ids are complete.
+ */
+function oldestFirst(incoming: readonly ProviderMessage[]): ProviderMessage[] {
+  const timed = incoming.every(({ receivedAt }) => receivedAt !== null);
+  const counted = incoming.every(({ id }) => /^\d+$/.test(id));
+  return [...incoming].sort(
+    (a, b) => (timed && Number(a.receivedAt) - Number(b.receivedAt)) || (counted ? byId(a, b) : 0),
+  );
+}
+
+/** Digits of any length, without a sign. */
+const byId = (a: ProviderMessage, b: ProviderMessage): number =>
+  a.id.length - b.id.length || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
+/**
+ * What is new among `incoming`, oldest first. Messages without an id are counted within the order, after those that are stored; one whose content
  * is known already is dropped, and so is the named twin of one that was stored without a name.
  */
 export function nameMessages(
@@ -23,7 +39,7 @@ export function nameMessages(
   stored: readonly StoredMessage[],
 ): IncomingMessage[] {
   const named: IncomingMessage[] = [];
-  for (const message of incoming) {
+  for (const message of oldestFirst(incoming)) {
     const anonymous = isAnonymous(message);
     const told = [...stored, ...named];
     const twins: readonly Content[] = anonymous ? told : told.filter(isAnonymous);

@@ -35,6 +35,28 @@ describe("messages with an id", () => {
   });
 });
 
+describe("several messages in one answer", () => {
+  const at = (id: string, receivedAt: number | null): ProviderMessage => ({ ...told(id, id), receivedAt });
+
+  test("are put oldest first, however the provider lists them", () => {
+    expect(ids([at("11", 3_000), at("10", 2_000), at("9", 1_000)])).toEqual(["9", "10", "11"]);
+    expect(ids([at("9", 1_000), at("10", 2_000), at("11", 3_000)])).toEqual(["9", "10", "11"]);
+    // A later id with an earlier time: the time says when it came.
+    expect(ids([at("10", 2_000), at("11", 1_000)])).toEqual(["11", "10"]);
+  });
+
+  test("of one second are told apart by the provider's counting ids", () => {
+    expect(ids([at("100", 1_000), at("99", 1_000), at("98", 1_000)])).toEqual(["98", "99", "100"]);
+    expect(ids([at("100", null), at("99", null)])).toEqual(["99", "100"]);
+  });
+
+  test("stay as they are listed where nothing tells which was first", () => {
+    expect(ids([at("b", null), at("a", null)])).toEqual(["b", "a"]);
+    expect(ids([at("b", 1_000), at("a", 1_000)])).toEqual(["b", "a"]);
+    expect(ids([at("12", 2_000), unnamed("x"), at("11", 1_000)])).toEqual(["12", `${ANONYMOUS}2`, "11"]);
+  });
+});
+
 describe("messages without an id", () => {
   test("are counted within the order, and never named by what they say", () => {
     const named = nameMessages([unnamed("123456"), unnamed("654321")], []);

@@ -67,6 +67,18 @@ test("the newest of several codes is the code, and all messages are listed oldes
   expect(completed.messages.map(({ text }) => text)).toEqual(["First 10001", "Second 10002"]);
 });
 
+test("of several SMS within one second, found by one look, the last one has the code", async () => {
+  const { request } = await refundable(server());
+  const { bought, order } = await withNumber(server(), request);
+  // Nobody is told of them: one look finds all three.
+  await server().fault("provider", "webhook", "lost_webhook", 3);
+  for (const code of ["30001", "30002", "30003"]) await server().sms(order.phoneNumber, `Code ${code}`);
+  await server().advance(10);
+  const found = await server().read(bought);
+  expect(found.messages.map(({ code }) => code)).toEqual(["30001", "30002", "30003"]);
+  expect(found.code).toBe("30003");
+});
+
 test("a message without a code is shown as text, with a code of null", async () => {
   const { request } = await refundable(server());
   const { bought, order } = await withNumber(server(), request);
