@@ -93,6 +93,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     hostname: options.hostname,
     port: options.port,
     development: false,
+    reusePort: false, // Bun's default outside development would let a second sandbox share the port silently.
     idleTimeout: 0, // Streams and held polls are silent for as long as nothing happens.
     maxRequestBodySize: MAX_BODY_BYTES,
     websocket: relay.websocket,

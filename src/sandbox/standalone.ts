@@ -31,6 +31,9 @@ const sandbox = await startSandbox({
       ? null
       : whole("SANDBOX_SMS_AFTER_MS", SANDBOX_SMS_AFTER_MS, DEFAULT_SMS_AFTER_MS, DAY_MS),
   webhooks: () => [], // Only services that follow the clock, by the address they give.
+}).catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exit(1);
 });
 
 // Before it says that it is there: who reads that may ask it to stop at once.

@@ -46,3 +46,12 @@ test("it says which variable makes no sense", async () => {
     expect(await new Response(child.stderr).text()).toContain(name);
   }
 });
+
+test("a port that is taken, also by another sandbox, ends the start with the reason", async () => {
+  const first = start({});
+  const reader = first.stdout.getReader();
+  const port = /:(\d+)/.exec(new TextDecoder().decode((await reader.read()).value))?.[1] ?? "";
+  const second = start({ SANDBOX_PORT: port });
+  expect(await second.exited).toBe(1);
+  expect(await new Response(second.stderr).text()).toMatch(new RegExp(`^[^\n]*port ${port} in use[^\n]*\n$`));
+});
