@@ -20,6 +20,9 @@ const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 
 const repeated = full ? ["--rerun-each=3"] : [];
 
+/** Per test, ms: each starts processes, and a busy machine starts one in seconds. What a test waits for has limits of its own. */
+const PATIENT = "--timeout=60000";
+
 const LANES: readonly Lane[] = [
   { name: "types", command: [bun, bin("tsc"), "--noEmit"] },
   { name: "lint and format", command: [bun, bin("biome"), "ci", "--error-on-warnings", "."] },
@@ -27,7 +30,7 @@ const LANES: readonly Lane[] = [
   { name: "unit and HTTP", command: [bun, "test", ...repeated] },
   {
     name: "whole lives",
-    command: [bun, "test", "--parallel=2", "--path-ignore-patterns=none", ...repeated, "test/e2e", "test/interop"],
+    command: [bun, "test", "--parallel=2", PATIENT, "--path-ignore-patterns=none", ...repeated, "test/e2e", "test/interop"],
   },
   {
     name: "hostile clients",

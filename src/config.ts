@@ -132,12 +132,17 @@ export const SETTINGS = [
     fallback: "wss://purplepag.es,wss://relay.damus.io",
     help: "Relays where recipients' relay lists are looked up.",
   },
-  { group: "Rules", name: "BLOCKED_SERVICES", fallback: "", help: "Service codes that are not sold, comma-separated." },
+  {
+    group: "Rules",
+    name: "BLOCKED_SERVICES",
+    fallback: "",
+    help: "Services that are not sold, comma-separated: codes or names.",
+  },
   {
     group: "Rules",
     name: "BLOCKED_COUNTRIES",
     fallback: "",
-    help: "HeroSMS country ids that are not sold, comma-separated.",
+    help: "Countries that are not sold, comma-separated: HeroSMS ids, ISO codes or names.",
   },
   {
     group: "Rules",
@@ -222,8 +227,9 @@ export interface Config {
   readonly coinGecko: { readonly apiKey: string; readonly plan: "demo" | "pro" } | null;
   readonly firebase: { readonly url: string; readonly secret: string | null } | null;
   readonly nostr: { readonly secretKey: Uint8Array; readonly relays: readonly string[] } | null;
-  readonly blockedServices: ReadonlySet<string>;
-  readonly blockedCountries: ReadonlySet<number>;
+  /** As written; `loadNames` knows what is meant. */
+  readonly blockedServices: readonly string[];
+  readonly blockedCountries: readonly string[];
   readonly policy: Policy;
   readonly eraseMessagesMs: number;
   readonly operatorContact: string | null;
@@ -282,8 +288,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
     coinGecko: readCoinGecko(read),
     firebase: readFirebase(read),
     nostr: readNostr(read),
-    blockedServices: new Set(read.list("BLOCKED_SERVICES")),
-    blockedCountries: new Set(read.integers("BLOCKED_COUNTRIES")),
+    blockedServices: read.list("BLOCKED_SERVICES"),
+    blockedCountries: read.list("BLOCKED_COUNTRIES"),
     policy,
     eraseMessagesMs: read.integer("ERASE_AFTER_MINUTES", 0, 43_200) * 60_000,
     operatorContact: read.orNull("OPERATOR_CONTACT"),
@@ -408,12 +414,6 @@ class Reader {
     const value = Number(text);
     if (/^\d{1,15}$/.test(text) && value >= min && value <= max) return value;
     return this.wrong(name, `a whole number from ${min} to ${max}`, min);
-  }
-
-  integers(name: Name): number[] {
-    const items = this.list(name);
-    if (items.some((item) => !/^\d{1,6}$/.test(item))) this.wrong(name, "whole numbers, comma-separated", null);
-    return items.map(Number);
   }
 
   oneOf<const T extends string>(name: Name, allowed: readonly T[]): T {

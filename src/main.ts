@@ -2,19 +2,17 @@
  * The entry of the program and of the single-file build: reads the environment, starts the sandbox when nothing real is configured, starts
  * the service, and ends both in order.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Journal } from "../actors/runtime/journal.ts";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
-import { loadCountries, SHIPPED_COUNTRIES } from "./catalog/countries.ts";
-import { loadServices, SHIPPED_SERVICES } from "./catalog/services.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { lockDataDir } from "./lock.ts";
+import { type LoadedNames, loadNames } from "./names.ts";
 import { runDoctor } from "./ops/doctor.ts";
 import { runHealthcheck } from "./ops/healthcheck.ts";
 import { createLog, type Log } from "./ops/logs.ts";
-import type { Names } from "./orders/request.ts";
 import { createPeers, realAddresses, sandboxAddresses } from "./peers.ts";
 import { readClockOffset } from "./sandbox/clock.ts";
 import { followClock } from "./sandbox/follow.ts";
@@ -46,12 +44,12 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === "healthcheck") {
     return runHealthcheck({ url: ownUrl(process.env.HOST, process.env.PORT) });
   }
-  if (!loaded.ok) {
-    console.error(["The configuration has mistakes:", ...loaded.problems.map((line) => `  - ${line}`)].join("\n"));
-    return 2;
-  }
+  if (!loaded.ok) return mistakes(loaded.problems);
   const { config } = loaded;
-  if (command === "check-config") return print("The configuration is good");
+  if (command === "check-config") {
+    const { problems } = loadNames(config);
+    return problems.length > 0 ? mistakes(problems) : print("The configuration is good");
+  }
   if (command === "doctor") {
     return runDoctor(rest, { dataDir: config.dataDir, now: Date.now(), out: (line) => console.log(line) });
   }
@@ -68,6 +66,11 @@ function ownUrl(host = "127.0.0.1", port = "3000"): string {
   const everywhere = host === "" || host === "0.0.0.0" || host === "::";
   const name = everywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
   return `http://${name}:${port || "3000"}`;
+}
+
+function mistakes(problems: readonly string[]): number {
+  console.error(["The configuration has mistakes:", ...problems.map((line) => `  - ${line}`)].join("\n"));
+  return 2;
 }
 
 function print(text: string): number {
@@ -95,10 +98,12 @@ function rebind(config: Config): number {
 
 /** One server per data directory: the lock comes before everything that writes there, the sandbox's books included. */
 async function serve(config: Config): Promise<number> {
+  const names = loadNames(config);
+  if (names.problems.length > 0) return mistakes(names.problems);
   try {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
     const unlock = lockDataDir(config.dataDir);
-    const exitCode = await run(config);
+    const exitCode = await run(config, names);
     unlock();
     return exitCode;
   } catch (error) {
@@ -107,12 +112,13 @@ async function serve(config: Config): Promise<number> {
   }
 }
 
-async function run(config: Config): Promise<number> {
+async function run(config: Config, { names, ignored }: LoadedNames): Promise<number> {
   const { peers } = config;
   const embedded = peers.kind === "sandbox" && peers.url === null;
   const world = new RealWorld(embedded ? readClockOffset(config.dataDir) : 0);
   const pretty = config.logFormat === "pretty" || (config.logFormat === "auto" && process.stdout.isTTY === true);
   const log = createLog({ level: config.logLevel, pretty, name: "l402-numbers", now: () => world.now() });
+  for (const problem of ignored) log.error({ problem }, "refreshed list ignored");
   // Before anything starts: a stop may be asked for at any moment, also while a first boot waits for its node.
   const stopping = stopSignal(log);
   const sandboxed = peers.kind === "sandbox";
@@ -139,7 +145,7 @@ async function run(config: Config): Promise<number> {
       config,
       world,
       log,
-      names: loadNames(config, log),
+      names,
       peers: createPeers(world, config, addresses),
       webhookSecret,
       stopping,
@@ -166,34 +172,6 @@ function announce(service: Service, sandboxUrl: string | null): void {
   console.log(`API      ${service.url}/v2/l402`);
   console.log(`Docs     ${service.url}/docs`);
   if (sandboxUrl !== null) console.log(`Sandbox  ${sandboxUrl}/sandbox  (no real money, no real numbers)`);
-}
-
-/** The lists that ship with the program, or refreshed ones in the data directory. */
-function loadNames(config: Config, log: Log): Names {
-  const countries = refreshed(config, "countriesList.json", log);
-  const services = refreshed(config, "servicesList.json", log);
-  const loadedCountries = countries === null ? null : loadCountries(countries);
-  const loadedServices = services === null ? null : loadServices(services);
-  for (const loaded of [loadedCountries, loadedServices]) {
-    if (loaded && !loaded.ok) log.error({ problem: loaded.problem }, "refreshed list ignored");
-  }
-  return {
-    countries: loadedCountries?.ok ? loadedCountries.countries : SHIPPED_COUNTRIES,
-    services: loadedServices?.ok ? loadedServices.services : SHIPPED_SERVICES,
-    blockedServices: config.blockedServices,
-    blockedCountries: config.blockedCountries,
-  };
-}
-
-function refreshed(config: Config, file: string, log: Log): unknown {
-  const path = join(config.dataDir, file);
-  if (!existsSync(path)) return null;
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    log.error({ err: error, file }, "refreshed list ignored");
-    return null;
-  }
 }
 
 /** Aborts at the first SIGTERM or SIGINT; a second one, or a stop that takes too long, ends the process at once. */

@@ -66,6 +66,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         sandbox: peers.sandbox,
         webhookSecret: options.webhookSecret,
         priceRule: app.priceRule,
+        names,
       }),
     });
 
@@ -110,7 +111,7 @@ function orStopped<T>(work: Promise<T>, stopping: AbortSignal | undefined): Prom
 /** What the HTTP layer needs to know of the process's settings. */
 export function apiConfig(
   config: Config,
-  facts: Pick<ApiConfig, "sandbox" | "webhookSecret" | "priceRule">,
+  { names, ...facts }: Pick<ApiConfig, "sandbox" | "webhookSecret" | "priceRule"> & { readonly names: Names },
 ): ApiConfig {
   return {
     ...facts,
@@ -126,8 +127,8 @@ export function apiConfig(
       reads: { perMinute: config.readPerMinute, burst: config.readPerMinute },
     },
     operatorContact: config.operatorContact,
-    blockedServices: [...config.blockedServices],
-    blockedCountries: [...config.blockedCountries].map(String),
+    blockedServices: [...names.blockedServices].map((code) => named(code, names.services.byCode(code))),
+    blockedCountries: [...names.blockedCountries].map((id) => named(id, names.countries.byId(id))),
     times: {
       invoiceExpiryMs: config.policy.invoiceExpiryMs,
       cancelAfterMs: config.policy.cancelAfterMs,
@@ -144,6 +145,10 @@ async function listen(api: ReturnType<typeof createApi>, { host, port }: Config)
   if (!server?.port) throw new Error("The server does not listen");
   return { port: server.port, stop: (now?: boolean) => server.stop(now) };
 }
+
+/** A code that software knows, with its name for people. */
+const named = (code: string | number, row: { readonly name: string } | null): string =>
+  row ? `${code} (${row.name})` : String(code);
 
 /** An address that a person on this machine can open. */
 function urlHost(host: string): string {

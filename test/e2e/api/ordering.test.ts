@@ -274,7 +274,7 @@ describe("what the operator does not sell", () => {
   let best = 0;
   beforeAll(async () => {
     best = (await orderFor({ service: "tg", country: "auto" })).country;
-    strict = await startServer({ env: { BLOCKED_SERVICES: "wa,go", BLOCKED_COUNTRIES: `${best},16` } });
+    strict = await startServer({ env: { BLOCKED_SERVICES: "wa,Gmail", BLOCKED_COUNTRIES: `${best},UK` } });
     watch = await watchAnswers(strict.origin);
   });
   afterAll(async () => {
@@ -314,7 +314,9 @@ describe("what the operator does not sell", () => {
     const { countries } = JSON.parse(text) as { countries: { id: number }[] };
     expect(countries.filter(({ id }) => id === best || id === 16)).toEqual([]);
     expect(text).not.toContain('"service":"wa"');
-    expect(await (await fetch(`${strict.origin}/skill.md`)).text()).toContain("services: wa, go");
+    expect(await (await fetch(`${strict.origin}/skill.md`)).text()).toContain(
+      "services: wa (Whatsapp), go (Google,youtube,Gmail)",
+    );
   });
 });
 

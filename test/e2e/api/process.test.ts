@@ -64,6 +64,15 @@ describe("the configuration", () => {
     expect(await runToEnd({ DATA_DIR: "/nonexistent" }, ["check-config"])).toMatchObject({ code: 0 });
     expect((await runToEnd({ PORT: "x" }, ["check-config"])).code).toBe(2);
   });
+
+  test("that blocks what does not exist is refused: it would sell what somebody meant to forbid", async () => {
+    const env = { BLOCKED_SERVICES: "tg,Telegrm", BLOCKED_COUNTRIES: "GB,Atlantis" };
+    const output = await refused(env);
+    expect(output).toContain('- BLOCKED_SERVICES names no service that is known: "Telegrm"; did you mean "Telegram"?');
+    expect(output).toContain('- BLOCKED_COUNTRIES names no country that is known: "Atlantis"');
+    expect(output.match(/ {2}- /g)).toHaveLength(2);
+    expect((await runToEnd(env, ["check-config"])).output).toBe(output);
+  });
 });
 
 describe("a data directory", () => {
