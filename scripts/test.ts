@@ -30,7 +30,16 @@ const LANES: readonly Lane[] = [
   { name: "unit and HTTP", command: [bun, "test", ...repeated] },
   {
     name: "whole lives",
-    command: [bun, "test", "--parallel=2", PATIENT, "--path-ignore-patterns=none", ...repeated, "test/e2e", "test/interop"],
+    command: [
+      bun,
+      "test",
+      "--parallel=2",
+      PATIENT,
+      "--path-ignore-patterns=none",
+      ...repeated,
+      "test/e2e",
+      "test/interop",
+    ],
   },
   {
     name: "hostile clients",
