@@ -7,12 +7,27 @@ import { type HeaderSource, type Presentation, presentedAs, presentedIn } from "
 import { allows, type Capability } from "../l402/caveats.ts";
 import { type Credential, type Grant, readCredential } from "../l402/credential.ts";
 import type { RootKeys } from "../l402/keys.ts";
+import type { PaymentFault, PaymentProof } from "../mpp/credential.ts";
 import type { Bearer, CreateInput } from "../orders/desk.ts";
 import { type Problem, problem } from "../orders/problem.ts";
+import type { PaymentScheme } from "./payment-scheme.ts";
+
+/** Who opens an order; `proof` when that was shown with the `Payment` scheme. */
+export interface Opened {
+  readonly bearer: Bearer;
+  readonly proof: PaymentProof | null;
+}
+
+/** What came with a purchase. At most one of the three is there. */
+export type Holder = Pick<CreateInput, "bearer" | "unpaidBearer"> & {
+  readonly proof: PaymentProof | null;
+  /** Why a `Payment` credential was not taken. */
+  readonly fault: PaymentFault | null;
+};
 
 /** How a credential stands to the order that a path names. */
 export type Opening =
-  | { readonly kind: "open"; readonly bearer: Bearer }
+  | ({ readonly kind: "open" } & Opened)
   /** Ours and of this order, but without proof of payment: it may still pay. */
   | { readonly kind: "unpaid"; readonly macaroon: string };
 
@@ -27,16 +42,23 @@ const NOT_FOUND = problem("NOT_FOUND", "No such order");
 export class Access {
   readonly #keys: RootKeys;
   readonly #world: World;
+  readonly #payments: PaymentScheme;
 
-  constructor(keys: RootKeys, world: World) {
+  constructor(keys: RootKeys, world: World, payments: PaymentScheme) {
     this.#keys = keys;
     this.#world = world;
+    this.#payments = payments;
   }
 
   /** For what is done with one order. */
   open(headers: HeaderSource, orderId: string, capability: Capability): Opening | Problem {
+    const payment = this.#payments.judge(headers);
+    // It names its own order: of another one it is as foreign as a macaroon would be.
+    if (payment.kind === "proven" && payment.proof.orderId === orderId)
+      return { kind: "open", ...openedBy(payment.proof) };
     const credential = this.#judge(presentedIn(headers), orderId);
-    if (credential.kind === "none") return NONE;
+    if (payment.kind === "proven" && credential.kind !== "paid") return NOT_FOUND;
+    if (credential.kind === "none") return payment.kind === "none" ? NONE : INVALID;
     if (credential.kind === "invalid") return INVALID;
     if (credential.orderId !== orderId) return credential.kind === "paid" && !credential.expired ? NOT_FOUND : INVALID;
     if (credential.expired) return EXPIRED;
@@ -46,21 +68,24 @@ export class Access {
         suggestion: "Ask whoever gave you the credential for a wider one",
       });
     }
-    return { kind: "open", bearer: bearerOf(credential) };
+    return { kind: "open", bearer: bearerOf(credential), proof: null };
   }
 
   /**
    * For a purchase: whatever is wrong with a credential, it is as if none had come, because clients recover from nothing
    * but a fresh 402. `orderId` is the earlier order that the purchase names.
    */
-  forPurchase(headers: HeaderSource, orderId: string | undefined): Pick<CreateInput, "bearer" | "unpaidBearer"> {
+  forPurchase(headers: HeaderSource, orderId: string | undefined): Holder {
+    const payment = this.#payments.judge(headers);
+    const nobody = { bearer: null, unpaidBearer: null, proof: null, fault: null };
+    if (payment.kind === "proven") return { ...nobody, ...openedBy(payment.proof) };
     const credential = this.#judge(presentedIn(headers), orderId);
-    if (credential.kind === "paid" && !credential.expired) return { bearer: bearerOf(credential), unpaidBearer: null };
+    if (credential.kind === "paid" && !credential.expired) return { ...nobody, bearer: bearerOf(credential) };
     if (credential.kind === "unpaid" && !credential.expired) {
       const { orderId, macaroon } = credential;
-      return { bearer: null, unpaidBearer: { orderId, macaroon } };
+      return { ...nobody, unpaidBearer: { orderId, macaroon } };
     }
-    return { bearer: null, unpaidBearer: null };
+    return { ...nobody, fault: payment.kind === "refused" ? payment.fault : null };
   }
 
   /** The owner of the earlier order, from `parentCredential` in the body. */
@@ -76,6 +101,11 @@ export class Access {
       ...(orderId !== undefined && { orderId }),
     });
   }
+}
+
+/** A challenge has no caveats: who answers it holds the order with full rights. */
+function openedBy(proof: PaymentProof): Opened {
+  return { bearer: { orderId: proof.orderId, paymentHash: proof.paymentHash, capabilities: "all" }, proof };
 }
 
 function bearerOf({ orderId, paymentHash, capabilities }: Grant): Bearer {

@@ -17,6 +17,7 @@ import { docsRoutes } from "./docs.ts";
 import { type ApiLog, Gate } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
 import { orderRoutes } from "./orders.ts";
+import { PaymentScheme } from "./payment-scheme.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
 export type { ApiConfig } from "./config.ts";
@@ -37,8 +38,9 @@ export interface ApiDeps {
 /** @throws RangeError when a proxy, webhook address or limit of the configuration is none. */
 export function createApi({ desk, catalog, health, keys, world, log, metrics, config }: ApiDeps) {
   const gate = new Gate({ world, log, metrics, config });
+  const payments = new PaymentScheme(keys, world, config);
   const plugins = [
-    orderRoutes({ gate, desk, access: new Access(keys, world) }),
+    orderRoutes({ gate, desk, access: new Access(keys, world, payments), payments }),
     catalogRoutes({ gate, catalog }),
     discoveryRoutes({ gate, config }),
     healthRoutes({ gate, health, metrics, config }),

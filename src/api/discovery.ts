@@ -95,7 +95,7 @@ function overview(config: ApiConfig, base: string) {
     },
     authentication: {
       scheme: "L402",
-      alsoAccepted: ["LSAT"],
+      alsoAccepted: ["LSAT", "Payment (MPP, lightning/charge)"],
       challenge: `WWW-Authenticate: ${CHALLENGE_FORMAT}`,
       credential: AUTHORIZATION_FORMAT,
       note: "A credential opens its own order and nothing else; it may be used any number of times",
@@ -161,7 +161,7 @@ function manifest(config: ApiConfig, base: string) {
     description: SUMMARY,
     url: `${base}/v2/l402/order`,
     protocol: "L402",
-    protocols: ["L402"],
+    protocols: ["L402", "MPP"],
     payment_network: "Lightning",
     docs_url: "/skill.md",
     openapi_url: "/docs/json",
@@ -170,7 +170,7 @@ function manifest(config: ApiConfig, base: string) {
     estimate_cost_url: "/v2/l402/catalog",
     features: { dedup: true, async_jobs: true, callbacks: false, refunds: true, error_codes: true },
     authentication: {
-      protocols_supported: ["L402", "LSAT"],
+      protocols_supported: ["L402", "LSAT", "MPP"],
       l402: {
         challenge_header: "WWW-Authenticate",
         challenge_format: CHALLENGE_FORMAT,

@@ -6,7 +6,7 @@ import { swagger } from "@elysiajs/swagger";
 import { type AnyElysia, Elysia } from "elysia";
 import { CAPABILITIES } from "../l402/caveats.ts";
 import type { ApiConfig } from "./config.ts";
-import { SECURITY_SCHEME } from "./openapi.ts";
+import { PAYMENT_SCHEME, SECURITY_SCHEME } from "./openapi.ts";
 import { MUST, SCHEMAS } from "./schemas.ts";
 
 const SPEC_PATH = "/spec/json";
@@ -48,6 +48,13 @@ export async function openApiDocument(plugins: readonly AnyElysia[], config: Api
                 "The whole value: `L402 <macaroon>:<preimage>`. The macaroon comes with the 402, the preimage from the wallet " +
                 `that paid its invoice. The word LSAT is accepted too. Capabilities: ${CAPABILITIES.join(", ")}; none ` +
                 "named means all.",
+            },
+            [PAYMENT_SCHEME]: {
+              type: "http",
+              scheme: "Payment",
+              description:
+                "Machine Payments Protocol, method lightning, intent charge: the base64url of `{challenge, payload: {preimage}}`. " +
+                "Its answers carry `Payment-Receipt`, and the macaroon with which L402 goes on.",
             },
           },
         },

@@ -34,11 +34,21 @@ export interface ParameterDoc {
 export interface AnswerDoc {
   readonly status: number;
   readonly description: string;
-  readonly content?: { readonly type: string; readonly schema?: SchemaName; readonly example?: unknown };
+  readonly content?: {
+    readonly type: string;
+    /** Another media type for the same members. */
+    readonly alsoAs?: string;
+    readonly schema?: SchemaName;
+    readonly example?: unknown;
+  };
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 export const SECURITY_SCHEME = "L402";
+/** The scheme word of the Machine Payments Protocol. */
+export const PAYMENT_SCHEME = "Payment";
+/** Either will do. */
+const CREDENTIALS = [{ [SECURITY_SCHEME]: [] }, { [PAYMENT_SCHEME]: [] }];
 const EVERYWHERE: readonly ProblemCode[] = ["PAYLOAD_TOO_LARGE", "INTERNAL"];
 
 const ref = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
@@ -52,7 +62,7 @@ export function describe(doc: RouteDoc) {
     tags: [doc.tag],
     summary: doc.summary,
     description: doc.description,
-    ...(doc.credential && { security: doc.credential === "needed" ? [{ L402: [] }] : [{}, { L402: [] }] }),
+    ...(doc.credential && { security: [...(doc.credential === "needed" ? [] : [{}]), ...CREDENTIALS] }),
     parameters: (doc.parameters ?? []).map(parameterObject),
     ...(doc.body && {
       requestBody: {
@@ -81,12 +91,15 @@ function answerObject({ description, content, headers }: AnswerDoc) {
     description,
     ...(headers && { headers: headerObjects(headers) }),
     ...(content && {
-      content: {
-        [content.type]: {
-          schema: content.schema ? ref(content.schema) : { type: "string" as const },
-          ...(content.example !== undefined && { example: content.example }),
-        },
-      },
+      content: Object.fromEntries(
+        [content.type, ...(content.alsoAs === undefined ? [] : [content.alsoAs])].map((type) => [
+          type,
+          {
+            schema: content.schema ? ref(content.schema) : { type: "string" as const },
+            ...(content.example !== undefined && { example: content.example }),
+          },
+        ]),
+      ),
     }),
   };
 }

@@ -5,14 +5,26 @@ import type { AnswerDoc, ParameterDoc, RouteDoc } from "./openapi.ts";
 const ORDER_200: AnswerDoc = {
   status: 200,
   description: "The order",
+  headers: {
+    "Payment-Receipt": "For a `Payment` credential: base64url of {status, method, challengeId, reference, timestamp}",
+  },
   content: { type: "application/json", schema: "Order", example: EXAMPLE_ORDER },
 };
 
 const CHALLENGE_402: AnswerDoc = {
   status: 402,
   description: "PAYMENT_REQUIRED: pay the invoice, then send Authorization: L402 <macaroon>:<preimage>",
-  headers: { "WWW-Authenticate": 'L402 macaroon="...", invoice="...", version="0", token="..."' },
-  content: { type: "application/json", schema: "Challenge", example: EXAMPLE_CHALLENGE },
+  headers: {
+    "WWW-Authenticate":
+      'L402 macaroon="...", invoice="...", version="0", token="...", Payment id="...", realm="...", method="lightning", ' +
+      'intent="charge", request="...", expires="..."; with `Accept-Payment: lightning/charge` the other way round',
+  },
+  content: {
+    type: "application/json",
+    alsoAs: "application/problem+json",
+    schema: "Challenge",
+    example: EXAMPLE_CHALLENGE,
+  },
 };
 
 const ORDER_ID: ParameterDoc = { in: "path", name: "id", description: "The order's id", example: EXAMPLE_ID };
@@ -22,6 +34,14 @@ const IDEMPOTENCY_KEY: ParameterDoc = {
   name: "Idempotency-Key",
   description: "22 to 255 visible characters, random: the same key and body get the same invoice while it is unpaid",
   schema: { type: "string", minLength: 22, maxLength: 255 },
+};
+
+const ACCEPT_PAYMENT: ParameterDoc = {
+  in: "header",
+  name: "Accept-Payment",
+  description:
+    "`lightning/charge` puts the `Payment` challenge before the L402 one and makes the 402 a problem document " +
+    "(application/problem+json, same members); with `;q=0` there is none",
 };
 
 const OF_ONE_ORDER = ["INVALID_MACAROON", "EXPIRED_MACAROON", "NOT_FOUND", "TEMPORARILY_UNAVAILABLE"] as const;
@@ -44,7 +64,7 @@ export const PURCHASE_DOC: RouteDoc = {
     "service in any country. With the credential of a paid order and the same or an empty body: that order (200). Any " +
     "content type is taken as JSON. A stale, foreign or broken credential is ignored.",
   credential: "optional",
-  parameters: [IDEMPOTENCY_KEY],
+  parameters: [IDEMPOTENCY_KEY, ACCEPT_PAYMENT],
   body: { schema: "OrderRequest", required: false, example: EXAMPLE_REQUEST },
   answers: [{ ...ORDER_200, description: "The order that the credential opens" }, CHALLENGE_402],
   errors: [
@@ -70,7 +90,7 @@ export const PROBE_DOC: RouteDoc = {
     "The same as POST with `{}`, for probes and clients that can only GET. It makes a real order, under the same limits. " +
     "HEAD makes none and answers 405.",
   credential: "optional",
-  parameters: [IDEMPOTENCY_KEY],
+  parameters: [IDEMPOTENCY_KEY, ACCEPT_PAYMENT],
   answers: [{ ...ORDER_200, description: "The order that the credential opens" }, CHALLENGE_402],
   errors: ["VALIDATION_ERROR", "IDEMPOTENCY_CONFLICT", "UNAVAILABLE", "TEMPORARILY_UNAVAILABLE"],
   extensions: PAYMENT_INFO,

@@ -4,16 +4,19 @@
  */
 import { Elysia } from "elysia";
 import { allows, type Capability } from "../l402/caveats.ts";
+import { placeOf } from "../mpp/accept.ts";
+import type { PaymentFault } from "../mpp/credential.ts";
 import type { Bearer, Challenge, OrderDesk, OrderRequest } from "../orders/desk.ts";
 import { isProblem, type Problem, problem } from "../orders/problem.ts";
 import type { OrderView } from "../orders/view.ts";
-import type { Access } from "./access.ts";
+import type { Access, Opened } from "./access.ts";
 import { refuse } from "./errors.ts";
 import { type Body, FieldReader, parseBody } from "./fields.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { readBody } from "./limits.ts";
 import { describe } from "./openapi.ts";
 import { CANCEL_DOC, ORDER_DOC, PROBE_DOC, PURCHASE_DOC, REFUND_DOC } from "./orders-doc.ts";
+import { type PaymentScheme, paymentProblem } from "./payment-scheme.ts";
 import { json } from "./replies.ts";
 import { OrderFields, RefundFields } from "./schemas.ts";
 
@@ -21,6 +24,7 @@ export interface OrderRoutes {
   readonly gate: Gate;
   readonly desk: OrderDesk;
   readonly access: Access;
+  readonly payments: PaymentScheme;
 }
 
 const POLL_INTERVAL_MS = 5_000;
@@ -32,7 +36,42 @@ const purchaseFields = new FieldReader(OrderFields);
 const refundFields = new FieldReader(RefundFields);
 const EMPTY: Body = { members: {} };
 
-export function orderRoutes({ gate, desk, access }: OrderRoutes) {
+export function orderRoutes({ gate, desk, access, payments }: OrderRoutes) {
+  /** The only answer with WWW-Authenticate: clients take that header for an invitation to pay, at any status. */
+  const challengeOr = (challenge: Challenge | Problem, call: Call, fault: PaymentFault | null = null): Answer => {
+    if (isProblem(challenge)) return challenge;
+    const accepts = call.request.headers.get("accept-payment");
+    const isPaymentClient = fault !== null || placeOf(accepts) === "first";
+    const body = { ...challengeBody(challenge), ...(isPaymentClient && paymentProblem(fault)) };
+    const response = refuse(UNPAID, call.requestId, body);
+    response.headers.set("www-authenticate", payments.challenges(challenge, accepts));
+    if (isPaymentClient) response.headers.set("content-type", "application/problem+json");
+    return response;
+  };
+
+  /**
+   * The challenge of a macaroon that was presented, with that macaroon and nothing else: it may be a restricted one, and a `Payment`
+   * challenge has no caveats. Its holder, shown the preimage later, would have every right.
+   */
+  const sameChallengeOr = (challenge: Challenge | Problem, call: Call): Answer => {
+    if (isProblem(challenge)) return challenge;
+    const response = refuse(UNPAID, call.requestId, challengeBody(challenge));
+    response.headers.set("www-authenticate", challenge.header);
+    return response;
+  };
+
+  const orderOr = (order: OrderView | Problem, opened: Opened | null): Answer => {
+    if (isProblem(order)) return order;
+    if (opened === null) return json(order);
+    const { bearer, proof } = opened;
+    if (proof === null) return json(allows(bearer.capabilities, "read") ? order : veiled(order));
+    // From here on the client can go on with L402: the same preimage, and this macaroon.
+    const response = json({ ...order, macaroon: desk.macaroonOf(bearer) });
+    response.headers.set("payment-receipt", payments.receipt(proof));
+    response.headers.set("cache-control", "private, no-store");
+    return response;
+  };
+
   /** One order's routes: the credential first, before anything is looked up or done. */
   const withOrder = async (
     call: Call,
@@ -42,8 +81,10 @@ export function orderRoutes({ gate, desk, access }: OrderRoutes) {
     const orderId = call.params.id ?? "";
     const opening = access.open(call.request.headers, orderId, capability);
     if (isProblem(opening)) return opening;
-    if (opening.kind === "unpaid") return challengeOr(await desk.challengeAgain(orderId, opening.macaroon), call);
-    return orderOr(await act(opening.bearer), opening.bearer);
+    if (opening.kind === "unpaid") {
+      return sameChallengeOr(await desk.challengeAgain(orderId, opening.macaroon), call);
+    }
+    return orderOr(await act(opening.bearer), opening);
   };
 
   const purchase = async (call: Call, body: Body): Promise<Answer> => {
@@ -54,18 +95,23 @@ export function orderRoutes({ gate, desk, access }: OrderRoutes) {
     if (isProblem(fields)) return fields;
     const { parentCredential, notify, ...rest } = fields;
     const request: OrderRequest = { ...rest, ...(notify?.nostr !== undefined && { notify: { nostr: notify.nostr } }) };
-    const holder = access.forPurchase(headers, request.orderId);
+    const { fault, proof, bearer, unpaidBearer } = access.forPurchase(headers, request.orderId);
     const created = await desk.create({
       request,
       emptyBody: Object.keys(body.members).length === 0,
       client: call.client.bucket,
       network: call.client.network,
       idempotencyKey,
-      ...holder,
+      bearer,
+      unpaidBearer,
       parent: parentCredential === undefined ? null : access.parent(parentCredential, request.orderId),
     });
     if (isProblem(created)) return created;
-    return created.kind === "challenge" ? challengeOr(created, call) : orderOr(created.order, holder.bearer);
+    if (created.kind === "challenge") {
+      const presented = unpaidBearer !== null && created.macaroon === unpaidBearer.macaroon;
+      return presented ? sameChallengeOr(created, call) : challengeOr(created, call, fault);
+    }
+    return orderOr(created.order, bearer && { bearer, proof });
   };
 
   const create = async (call: Call): Promise<Answer> => {
@@ -146,11 +192,8 @@ const NO_INVOICE = problem("VALIDATION_ERROR", 'Field "refundInvoice" is missing
   details: { field: "refundInvoice" },
 });
 
-/** The only answer with WWW-Authenticate: clients take that header for an invitation to pay, at any status. */
-function challengeOr(challenge: Challenge | Problem, { requestId }: Call): Answer {
-  if (isProblem(challenge)) return challenge;
-  const { orderId, invoice, macaroon, header, priceSats, paymentHash, expiresAt } = challenge;
-  const response = refuse(UNPAID, requestId, {
+function challengeBody({ orderId, invoice, macaroon, priceSats, paymentHash, expiresAt }: Challenge) {
+  return {
     orderId,
     status: "pending_payment",
     invoice,
@@ -160,19 +203,12 @@ function challengeOr(challenge: Challenge | Problem, { requestId }: Call): Answe
     expiresAt,
     statusUrl: `/v2/l402/order/${orderId}`,
     pollIntervalMs: POLL_INTERVAL_MS,
-  });
-  response.headers.set("www-authenticate", header);
-  return response;
+  };
 }
 
 const UNPAID = problem("PAYMENT_REQUIRED", "Pay the invoice to get the number", {
   suggestion: "Then poll statusUrl with Authorization: L402 <macaroon>:<preimage>",
 });
-
-function orderOr(order: OrderView | Problem, bearer: Bearer | null): Answer {
-  if (isProblem(order)) return order;
-  return json(bearer && !allows(bearer.capabilities, "read") ? veiled(order) : order);
-}
 
 /** What a credential without "read" may see of the order it acts on: where it stands, and nothing that came of it. */
 function veiled(order: OrderView): OrderView {

@@ -143,6 +143,9 @@ export const OrderSchema = Type.Object({
   durationMinutes: nullable(Type.Integer()),
   refund: Refund,
   next: Next,
+  macaroon: Type.Optional(
+    nullable(Type.String({ description: "Only for a `Payment` credential: go on with `L402 <macaroon>:<preimage>`" })),
+  ),
 });
 
 export const ErrorSchema = Type.Object({
@@ -170,6 +173,11 @@ export const ChallengeSchema = Type.Object({
   expiresAt: time("Until when the invoice can be paid"),
   statusUrl: Type.String({ description: "Path of the order" }),
   pollIntervalMs: Type.Integer(),
+  type: Type.Optional(
+    Type.String({ description: "RFC 9457, for clients of the `Payment` scheme; as `title` and `detail`" }),
+  ),
+  title: Type.Optional(Type.String()),
+  detail: Type.Optional(Type.String()),
 });
 
 const Offer = Type.Object({

@@ -112,6 +112,9 @@ while (order.code === null && !over.includes(order.status)) {
 Good to know about paying:
 
 - \`WWW-Authenticate: L402 macaroon="...", invoice="..."\` repeats what the body says. \`LSAT\` is accepted wherever \`L402\` is.
+- Clients of the Machine Payments Protocol find a \`Payment\` challenge (\`lightning/charge\`) over the same invoice behind the L402
+  one, or in front of it with \`Accept-Payment: lightning/charge\`. The paid answer has a \`Payment-Receipt\` and the \`macaroon\`
+  with which L402 goes on.
 - Poll with GET. Repeating the paid POST with the same or an empty body returns your order too, until 60 seconds after it
   ended; then, and with a different body at any time, it is a new purchase and answers 402.
 - POST without a credential always makes a new order and a new invoice. To be able to retry a POST whose answer was lost,

@@ -55,6 +55,17 @@ export class RootKeys {
     return bytesToHex(hmac(sha256, key, utf8ToBytes(`pseudonym:${text}`))).slice(0, 32);
   }
 
+  /**
+   * Secrets for another purpose than macaroons, one per master key, the minting one first. Their HKDF info is shorter than any
+   * token identifier, so none of them is the root key of a token.
+   */
+  secretsFor(purpose: KeyPurpose): readonly Uint8Array[] {
+    const kids = [this.#mintingKid, ...[...this.#keys.keys()].filter((kid) => kid !== this.#mintingKid)];
+    return kids.map((kid) =>
+      hkdf(sha256, this.#keys.get(kid) as Uint8Array, undefined, utf8ToBytes(purpose), KEY_BYTES),
+    );
+  }
+
   /** The root key of one token, or null when its key id is unknown (revoked) or the identifier is not ours. */
   rootKeyOf(identifier: Uint8Array): Uint8Array | null {
     const kid = decodeIdentifier(identifier)?.tokenId[0];
@@ -62,6 +73,9 @@ export class RootKeys {
     return master ? hkdf(sha256, master, undefined, identifier, KEY_BYTES) : null;
   }
 }
+
+/** What keys other than those of macaroons are derived for. */
+export type KeyPurpose = "payment-challenge";
 
 export type ParsedRootKeys =
   | { readonly ok: true; readonly keys: RootKeys }

@@ -69,6 +69,8 @@ export interface OrderDesk {
   read(bearer: Bearer): Promise<OrderView | Problem>;
   /** The same challenge again while the order is unpaid; NOT as a Problem 402 but as a Challenge. Otherwise INVALID_MACAROON. */
   challengeAgain(orderId: string, macaroon: string): Promise<Challenge | Problem>;
+  /** The macaroon of the bearer's own order, full rights; null when there is no such order. For who proved payment otherwise. */
+  macaroonOf(bearer: Bearer): string | null;
   cancel(bearer: Bearer): Promise<OrderView | Problem>;
   setRefundInvoice(bearer: Bearer, refundInvoice: string): Promise<OrderView | Problem>;
   /** News from the provider's webhook; a hint, confirmed with the provider. Never fails. */

@@ -87,6 +87,11 @@ export class Front implements OrderDesk {
     return this.#challenge(order, macaroon);
   }
 
+  macaroonOf(bearer: Bearer): string | null {
+    const order = this.#find(bearer);
+    return order && bearer.capabilities === "all" ? this.#challenge(order).macaroon : null;
+  }
+
   async cancel(bearer: Bearer): Promise<OrderView | Problem> {
     return guarded(async () => {
       const order = this.#find(bearer);

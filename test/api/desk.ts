@@ -116,6 +116,10 @@ export class TestDesk implements OrderDesk {
     return { ...sold.challenge, macaroon };
   }
 
+  macaroonOf(bearer: Bearer): string | null {
+    return this.sold.get(bearer.orderId)?.challenge.macaroon ?? null;
+  }
+
   async cancel(bearer: Bearer): Promise<OrderView | Problem> {
     this.#began("cancel");
     return this.answers.cancel ?? this.#view(bearer.orderId);

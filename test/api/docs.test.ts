@@ -42,7 +42,8 @@ describe("the OpenAPI document", () => {
           expect(response).toMatchObject({ description: expect.stringMatching(/\w/) });
           if (status === "304") continue;
           const content = Object.values(response.content ?? {});
-          expect([path, status, content.length]).toEqual([path, status, 1]);
+          // A challenge is JSON and, for those who ask for it, a problem document.
+          expect([path, status, content.length]).toEqual([path, status, status === "402" ? 2 : 1]);
           expect(content[0]?.schema).toBeDefined();
         }
       }
@@ -54,7 +55,7 @@ describe("the OpenAPI document", () => {
     for (const code of Object.keys(PROBLEMS)) expect(text).toContain(code);
   });
 
-  test("has the L402 security scheme, on exactly the routes that take a credential", () => {
+  test("has both security schemes, on exactly the routes that take a credential", () => {
     expect(document.components.securitySchemes?.L402).toMatchObject({
       type: "apiKey",
       in: "header",
@@ -63,7 +64,8 @@ describe("the OpenAPI document", () => {
     const secured = Object.entries(document.paths).flatMap(([path, operations]) =>
       Object.values(operations).flatMap(({ security }) => (security ? [[path, security]] : [])),
     );
-    const needed = [{ L402: [] }];
+    expect(document.components.securitySchemes?.Payment).toMatchObject({ type: "http", scheme: "Payment" });
+    const needed = [{ L402: [] }, { Payment: [] }];
     expect(secured.sort()).toEqual(
       [
         ["/v2/l402/order", [{}, ...needed]],

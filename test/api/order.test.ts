@@ -40,7 +40,7 @@ describe("POST /v2/l402/order", () => {
       statusUrl: `${ORDER}/${body.orderId}`,
       pollIntervalMs: 5000,
     });
-    expect(headers.get("www-authenticate")).toBe(sold?.challenge.header ?? "");
+    expect(headers.get("www-authenticate")).toStartWith(`${sold?.challenge.header}, Payment id="`);
     expect(headers.get("content-type")).toBe("application/json");
     expect(headers.get("cache-control")).toBe("no-store");
   });

@@ -148,7 +148,7 @@ export async function startApi(
   const ask = async (method: string, path: string, options: RequestInit = {}): Promise<Reply> => {
     const response = await fetch(`${url}${path}`, { method, ...options });
     const text = await response.text();
-    const json = response.headers.get("content-type")?.startsWith("application/json") === true;
+    const json = /^application\/(problem\+)?json/.test(response.headers.get("content-type") ?? "");
     const reply = {
       status: response.status,
       headers: response.headers,

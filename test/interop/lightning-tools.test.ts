@@ -1,14 +1,15 @@
 /** `@getalby/lightning-tools` as published, against the running server: buys, polls, resumes, and never pays twice. */
 import { describe, expect, test } from "bun:test";
-import { Fetch402InterruptedError, fetch402, fetchWithL402 } from "@getalby/lightning-tools/402";
+import { Fetch402InterruptedError, fetch402, fetchWithL402, fetchWithMpp } from "@getalby/lightning-tools/402";
 import type { OrderView } from "../../src/orders/view.ts";
 import { documentedServer } from "../support/openapi.ts";
 
 const server = documentedServer();
 const orderUrl = () => `${server().origin}/v2/l402/order`;
-const purchase = (body: unknown = { service: "telegram", country: "US" }) => ({
+const DEFAULT = { service: "telegram", country: "US" };
+const purchase = (body: unknown = DEFAULT, headers: Record<string, string> = {}) => ({
   method: "POST",
-  headers: { "content-type": "application/json" },
+  headers: { "content-type": "application/json", ...headers },
   body: JSON.stringify(body),
 });
 
@@ -107,6 +108,50 @@ describe.each([
     const response = await buy(orderUrl(), purchase(), { wallet, resume });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ type: "receive-sms", service: "tg" });
+    expect(wallet.paid).toHaveLength(1);
+  });
+});
+
+describe.each([
+  ["fetchWithMpp", fetchWithMpp],
+  ["fetch402", fetch402],
+] as const)("%s over the Payment scheme", (_, buy) => {
+  const asking = { "accept-payment": "lightning/charge" };
+
+  test("buys an order, gets a receipt, and goes on with L402 or with what it has", async () => {
+    const wallet = newWallet();
+    const response = await buy(orderUrl(), purchase(DEFAULT, asking), { wallet });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("payment-receipt")).toMatch(/^[A-Za-z0-9_-]{100,}$/);
+    expect(response.payment?.credentials.value).toStartWith("Payment ");
+    const { orderId, macaroon } = (await response.json()) as OrderView & { macaroon: string };
+    const credentials = response.payment?.credentials ?? { header: "", value: "" };
+    for (const authorization of [credentials.value, `L402 ${macaroon}:${response.payment?.preimage}`]) {
+      const polled = await fetch(`${orderUrl()}/${orderId}`, { headers: { authorization } });
+      expect(await polled.json()).toMatchObject({ orderId });
+    }
+    // The purchase repeated is the same order, not a second one.
+    const again = await buy(orderUrl(), purchase(DEFAULT, asking), { wallet, credentials });
+    expect(await again.json()).toMatchObject({ orderId });
+    expect(wallet.paid).toHaveLength(1);
+  });
+
+  test("resumes after the wallet paid and its answer was lost", async () => {
+    const wallet = newWallet();
+    let preimage = "";
+    const losing = {
+      payInvoice: async ({ invoice }: { invoice: string }): Promise<never> => {
+        preimage = (await wallet.payInvoice({ invoice })).preimage;
+        throw new Error("Timeout");
+      },
+    };
+    const failure = await buy(orderUrl(), purchase(DEFAULT, asking), { wallet: losing }).catch(
+      (error: unknown) => error,
+    );
+    if (!(failure instanceof Fetch402InterruptedError)) throw failure;
+    const resume = { pendingPayment: failure.pendingPayment, preimage };
+    const resumed = await buy(orderUrl(), purchase(DEFAULT, asking), { wallet, resume });
+    expect(resumed.status).toBe(200);
     expect(wallet.paid).toHaveLength(1);
   });
 });

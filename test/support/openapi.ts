@@ -150,7 +150,7 @@ export async function judge(document: OpenApi, method: string, url: URL, respons
   const type = headers.get("content-type")?.split(";")[0] ?? "";
   const text = await response.text();
   if (method === "HEAD" || status === 204 || status === 304) return text === "" ? wrong : [...wrong, "has a body"];
-  const body = type === "application/json" ? (JSON.parse(text) as Record<string, unknown>) : null;
+  const body = /^application\/(problem\+)?json$/.test(type) ? (JSON.parse(text) as Record<string, unknown>) : null;
   if (status >= 400) wrong.push(...faultsOfError(document, status, headers, body));
   const operation = operationOf(document, method, url.pathname);
   if (!operation) return wrong;
