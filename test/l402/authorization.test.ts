@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Presentation, presentedAs, presentedIn } from "../../src/l402/authorization.ts";
 import { decodeBase64 } from "../../src/l402/base64.ts";
+import { cpuMs } from "../support/cpu.ts";
 import { decoded, issue, PREIMAGE, toHex, withCaveats } from "./fixtures.ts";
 
 const M = issue();
@@ -198,11 +199,7 @@ describe("the parser", () => {
     test(`takes 8 KiB of ${what} in under 5 ms`, () => {
       expect(value.length).toBeLessThanOrEqual(limit);
       const headers = new Headers({ authorization: value, macaroon: value, token: value });
-      const times = Array.from({ length: 7 }, () => {
-        const start = performance.now();
-        presentedIn(headers);
-        return performance.now() - start;
-      });
+      const times = Array.from({ length: 7 }, () => cpuMs(() => presentedIn(headers)));
       expect(Math.min(...times)).toBeLessThan(5);
     });
   }

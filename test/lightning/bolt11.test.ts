@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { MAX_INVOICE_LENGTH, readInvoice } from "../../src/lightning/bolt11.ts";
 import type { Network } from "../../src/lightning/port.ts";
 import { mintInvoice } from "../../src/sandbox/lightning/mint.ts";
+import { cpuMs } from "../support/cpu.ts";
 import {
   type Field,
   fields,
@@ -305,9 +306,10 @@ describe("text", () => {
   test("long input is refused within a millisecond, whatever it holds", () => {
     const long = [invoice + "q".repeat(180_000), `lnbcrt1${"q".repeat(180_000)}`, "L".repeat(180_000)];
     for (const text of long) read(text);
-    const begun = performance.now();
-    for (let round = 0; round < 100; round++) for (const text of long) expect(reason(text)).toBe("too_long");
-    expect((performance.now() - begun) / 300).toBeLessThan(1);
+    const spent = cpuMs(() => {
+      for (let round = 0; round < 100; round++) for (const text of long) expect(reason(text)).toBe("too_long");
+    });
+    expect(spent / 300).toBeLessThan(1);
   });
 
   test("the longest text that is read costs only a few milliseconds, even when made of empty fields", () => {
@@ -321,8 +323,9 @@ describe("text", () => {
     });
     expect(full.length).toBeLessThan(MAX_INVOICE_LENGTH);
     expect([reason(empty), reason(full)]).toEqual(["bad_fields", "accepted"]);
-    const begun = performance.now();
-    for (let round = 0; round < 20; round++) for (const text of [empty, full]) read(text);
-    expect((performance.now() - begun) / 40).toBeLessThan(20);
+    const spent = cpuMs(() => {
+      for (let round = 0; round < 20; round++) for (const text of [empty, full]) read(text);
+    });
+    expect(spent / 40).toBeLessThan(20);
   });
 });

@@ -5,6 +5,7 @@ import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { NostrNotifier, type NostrOptions } from "../../src/notices/nostr.ts";
 import type { NoticeOutcome } from "../../src/notices/port.ts";
+import { cpuMs } from "../support/cpu.ts";
 import { FakeRelay, type RelayBehaviour } from "./fake-relay.ts";
 
 const secretKey = generateSecretKey();
@@ -344,9 +345,10 @@ test("queueing costs the caller next to nothing, and an observer's bug does not 
   };
   const { made } = notifier({ discoveryRelays: [discovery.url], observe });
   made.codeReceived("warm-up", npub);
-  const start = performance.now();
-  for (let order = 0; order < 50; order++) made.codeReceived(`o${order}`, npub);
-  expect((performance.now() - start) / 50).toBeLessThan(4);
+  const spent = cpuMs(() => {
+    for (let order = 0; order < 50; order++) made.codeReceived(`o${order}`, npub);
+  });
+  expect(spent / 50).toBeLessThan(4);
   expect(() => made.codeReceived("o", "nonsense")).not.toThrow();
   while (inbox.stored.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
 });
