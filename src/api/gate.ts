@@ -6,6 +6,7 @@
 import type { Millis, World } from "../../actors/runtime/world.ts";
 import type { Counter, Histogram, Metrics } from "../ops/metrics.ts";
 import { PROBLEMS, type Problem, problem } from "../orders/problem.ts";
+import { AccessLog, type ApiLog, PREFLIGHT, type RouteLabel, UNMATCHED } from "./access-log.ts";
 import { type Client, ClientAddresses } from "./client-address.ts";
 import type { ApiConfig } from "./config.ts";
 import { INTERNAL, noRoute, refuse } from "./errors.ts";
@@ -43,24 +44,12 @@ export interface Arrival {
   readonly params: Readonly<Record<string, string>>;
 }
 
-type LogLine = (fields: Readonly<Record<string, unknown>>, message: string) => void;
-/** The three levels used here; the service's log fits. */
-export interface ApiLog {
-  readonly info: LogLine;
-  readonly warn: LogLine;
-  readonly error: LogLine;
-}
-
 export interface GateDeps {
   readonly world: World;
   readonly log: ApiLog;
   readonly metrics: Metrics;
   readonly config: Pick<ApiConfig, "trustedProxies" | "limits">;
 }
-
-const UNMATCHED = "unmatched";
-const PREFLIGHT = "preflight";
-type RouteLabel = Route | typeof UNMATCHED | typeof PREFLIGHT;
 
 const STATUSES = [
   ...new Set(["200", "204", "304", "405", ...Object.values(PROBLEMS).map(({ status }) => `${status}`)]),
@@ -77,6 +66,7 @@ const PREFLIGHT_HEADERS = {
 export class Gate {
   readonly world: World;
   readonly #log: ApiLog;
+  readonly #lines: AccessLog;
   readonly #clients: ClientAddresses;
   readonly #allowances: Readonly<Record<keyof ApiConfig["limits"], Allowance>>;
   readonly #requests: Counter<{ readonly route: readonly string[]; readonly status: readonly string[] }>;
@@ -86,6 +76,7 @@ export class Gate {
   constructor({ world, log, metrics, config }: GateDeps) {
     this.world = world;
     this.#log = log;
+    this.#lines = new AccessLog(log);
     this.#clients = new ClientAddresses(config.trustedProxies);
     this.#allowances = { orders: new Allowance(config.limits.orders), reads: new Allowance(config.limits.reads) };
     const route: readonly string[] = [...ROUTES, UNMATCHED, PREFLIGHT];
@@ -145,11 +136,12 @@ export class Gate {
   }
 
   #record(route: RouteLabel, rules: Rules, method: string, requestId: string, status: number, began: Millis): void {
-    const ms = Math.max(0, this.world.now() - began);
+    const now = this.world.now();
+    const ms = Math.max(0, now - began);
     this.#requests.inc({ route, status: String(status) });
     this.#seconds.observe(ms / 1000, { route });
     if (rules.quiet && status < 400) return;
-    this.#log[status >= 500 ? "warn" : "info"]({ requestId, method, route, status, ms }, "Answered");
+    this.#lines.answered({ requestId, method, route, status, ms }, rules.limit !== "none", now);
   }
 }
 

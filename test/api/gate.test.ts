@@ -118,6 +118,24 @@ describe("the access log", () => {
   });
 });
 
+test("a flood that no allowance bounds fills no disk with lines; metrics count it all, and the next line says what is missing", async () => {
+  const flooded = await startApi({ limits: { orders: { perMinute: 1, burst: 1 }, reads: { perMinute: 1, burst: 5 } } });
+  for (let count = 0; count < 400; count++) {
+    await flooded.get("/health");
+    await flooded.ask("OPTIONS", "/x");
+    await flooded.post("/v2/l402/webhooks/rent/guessed", "{}");
+  }
+  expect(flooded.logs.length).toBeWithin(100, 200);
+  // Five were answered quietly.
+  const unlogged = 1_200 - 5 - flooded.logs.length;
+  flooded.world.jump(flooded.world.now() + 60_000);
+  await flooded.ask("OPTIONS", "/x");
+  const omitted = flooded.logs.reduce((sum, { fields }) => sum + Number(fields.omitted ?? 0), 0);
+  expect(omitted).toBeWithin(unlogged - 6, unlogged + 6);
+  expect(flooded.metrics.render()).toMatch(/http_requests_total\{route="GET \/health",status="429"\} 39\d/);
+  await flooded.stop();
+});
+
 test("metrics count answers by route and status, and never by what a client wrote", async () => {
   await api.get("/some/strange/path");
   await api.get("/v2/l402/order/some-id");
