@@ -5,6 +5,7 @@
 import type { Journal } from "../actors/runtime/journal.ts";
 import { type Observer, Supervisor } from "../actors/runtime/supervisor.ts";
 import type { World } from "../actors/runtime/world.ts";
+import { createAccount } from "./account.ts";
 import { type Binding, checkNode, WrongBinding } from "./binding.ts";
 import { Catalog } from "./catalog/offers.ts";
 import type { Config } from "./config.ts";
@@ -27,6 +28,7 @@ import { Front } from "./orders/front.ts";
 import { Hints } from "./orders/hints.ts";
 import { Opening } from "./orders/open.ts";
 import { Ownership } from "./orders/ownership.ts";
+import { impatience } from "./orders/patience.ts";
 import type { Names } from "./orders/request.ts";
 import { Reservations } from "./orders/reservations.ts";
 import { DEFAULT_RETENTION, Retention } from "./orders/retention.ts";
@@ -38,7 +40,6 @@ import type { PriceSource } from "./pricing/sources.ts";
 import { Inbox } from "./provider/inbox.ts";
 import type { AccountTrouble, NumberProvider } from "./provider/port.ts";
 import { Purchases } from "./provider/purchases.ts";
-import { ProviderStanding } from "./provider/standing.ts";
 import { Stock } from "./provider/stock.ts";
 import { VERSION } from "./version.ts";
 
@@ -65,6 +66,8 @@ export type AssemblyConfig = Pick<
   | "policy"
   | "eraseMessagesMs"
   | "priceMaxAgeMs"
+  | "maxCancelledPerClient"
+  | "banRules"
 >;
 
 export interface AssemblyOptions {
@@ -106,11 +109,9 @@ export function assemble(options: AssemblyOptions) {
   const startedAt = world.now();
   const state = { draining: false, rehydrated: false };
 
-  const providerStanding = new ProviderStanding({
-    world,
-    provider,
-    onTrouble: (trouble) => log.error({ trouble }, "provider account trouble"),
-  });
+  const failed = (what: string) => (error: unknown) => log.warn({ err: error }, what);
+  const account = createAccount({ world, log, journal, provider, rules: config.banRules });
+  const { guard, standing: providerStanding } = account;
   peers.troubles.listener = (trouble) => providerStanding.met(trouble);
   const isOurs = (info: NodeInfo): boolean => {
     try {
@@ -132,7 +133,6 @@ export function assemble(options: AssemblyOptions) {
     observe: (event) => log.debug({ event: event.kind }, "bitcoin rate"),
   });
 
-  const failed = (what: string) => (error: unknown) => log.warn({ err: error }, what);
   const stock = new Stock(world, provider);
   const purchases = new Purchases({
     world,
@@ -140,6 +140,7 @@ export function assemble(options: AssemblyOptions) {
     provider,
     onTrouble: (trouble) => providerStanding.met(trouble),
     onBarred: (service, country, until) => providerStanding.bar(service, country, until),
+    mayBuy: (good) => guard.mayBuy(good),
   });
   const notifier = createNotifier(options);
   const reservations = new Reservations();
@@ -166,6 +167,7 @@ export function assemble(options: AssemblyOptions) {
         inbox.follow(order);
         hints.follow(order, events);
         providerStanding.follow(events);
+        guard.follow(order);
         if (events.some((event) => event.type === "BuyRefused")) stock.doubt(order.terms.good.service);
       },
       crashed(id, error, quarantined) {
@@ -193,6 +195,7 @@ export function assemble(options: AssemblyOptions) {
 
   for (const order of store.ordersOfKind(LIVE_KINDS, MAX_LIVE)) {
     reservations.follow(order);
+    guard.follow(order);
     const { state: at, terms, id } = order;
     // One that is set aside is looked into by a person: it takes no hints, and keeps nobody else from buying.
     if (store.isQuarantined(id)) continue;
@@ -214,6 +217,7 @@ export function assemble(options: AssemblyOptions) {
         names.blockedCountries.has(good.country) ||
         names.blockedServices.has(good.service) ||
         providerStanding.barred(good.service, good.country) ||
+        guard.pauses(good) ||
         purchases.stuck(good),
     },
     admission: new Admission({
@@ -231,6 +235,8 @@ export function assemble(options: AssemblyOptions) {
       },
     }),
     destinations,
+    impatience: (client, good) =>
+      impatience(client, good, { world, store, guard, maxCancelledPerClient: config.maxCancelledPerClient }),
     ownership: new Ownership(world, supervisor),
     rates,
     multiplier: config.multiplier,
@@ -271,11 +277,12 @@ export function assemble(options: AssemblyOptions) {
     journal,
     node: nodeStanding,
     provider: providerStanding,
+    guard,
     rates,
     feed,
     state,
   });
-  registerGauges({ metrics, supervisor, inbox, reservations, notifier, rates, health });
+  registerGauges({ metrics, supervisor, inbox, reservations, notifier, rates, health, account });
   const priceRule = `Provider cost in USD at the current BTC/USD rate, times ${config.multiplierText}, rounded up to a sat`;
   const catalog = new Catalog({ world, provider, names, rates, multiplier: config.multiplier, priceRule });
 

@@ -10,6 +10,7 @@ import { parseSecretKey } from "./notices/keys.ts";
 import { configuredRelayUrl } from "./notices/relay-url.ts";
 import { LOG_LEVELS, type LogLevel } from "./ops/logs.ts";
 import { type Multiplier, parseMultiplier } from "./pricing/quote.ts";
+import type { BanRules } from "./provider/guard.ts";
 
 export interface Setting {
   readonly name: string;
@@ -91,6 +92,30 @@ export const SETTINGS = [
     help: "Addresses that may post to /v2/l402/webhooks/rent.",
   },
   {
+    group: "Provider",
+    name: "BAN_PAIR_NUMBERS",
+    fallback: "100",
+    help: "HeroSMS bans a service and country after more numbers than this in a day. Sales pause at 60 % of it.",
+  },
+  {
+    group: "Provider",
+    name: "BAN_PAIR_PERCENT",
+    fallback: "6",
+    help: "... with less success than this. Sales pause below twice as much; 0 turns that off.",
+  },
+  {
+    group: "Provider",
+    name: "BAN_ACCOUNT_NUMBERS",
+    fallback: "500",
+    help: "HeroSMS throttles the account after this many numbers in a day. All sales pause at 60 % of it.",
+  },
+  {
+    group: "Provider",
+    name: "BAN_ACCOUNT_PERCENT",
+    fallback: "3",
+    help: "... with less success than this. All sales pause below twice as much; 0 turns that off.",
+  },
+  {
     group: "L402",
     name: "ROOT_KEY",
     fallback: "",
@@ -165,6 +190,12 @@ export const SETTINGS = [
     help: "Text served at /.well-known/402index-verify.txt.",
   },
   { group: "Limits", name: "MAX_UNPAID_PER_CLIENT", fallback: "20", help: "Unpaid orders open at once per address." },
+  {
+    group: "Limits",
+    name: "MAX_CANCELLED_PER_CLIENT",
+    fallback: "20",
+    help: "Orders of one address and hour that may end without an SMS, unless half as many got one.",
+  },
   { group: "Limits", name: "MAX_UNPAID", fallback: "10000", help: "Unpaid orders open at once in all." },
   { group: "Limits", name: "CREATE_PER_MINUTE", fallback: "30", help: "New orders per address and minute." },
   { group: "Limits", name: "READ_PER_MINUTE", fallback: "600", help: "Other requests per address and minute." },
@@ -181,6 +212,12 @@ export const SETTINGS = [
     name: "SANDBOX_SMS_AFTER_MS",
     fallback: "4000",
     help: "An SMS arrives by itself after this; off for never.",
+  },
+  {
+    group: "Sandbox",
+    name: "SANDBOX_BANS",
+    fallback: "off",
+    help: "on: the provider bans as HeroSMS does when too few numbers get an SMS.",
   },
 ] as const satisfies readonly Setting[];
 
@@ -204,6 +241,7 @@ export type Peers =
       readonly port: number;
       readonly url: string | null;
       readonly smsAfterMs: number | null;
+      readonly bans: boolean;
     };
 
 export interface Config {
@@ -216,6 +254,8 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   readonly metricsToken: string | null;
   readonly peers: Peers;
+  /** When the provider bans. */
+  readonly banRules: BanRules;
   readonly webhookSecret: string | null;
   readonly webhookAllow: readonly string[];
   /** Text for `parseRootKeys`, or null for the key file in `dataDir`. */
@@ -235,6 +275,7 @@ export interface Config {
   readonly operatorContact: string | null;
   readonly indexVerifyToken: string | null;
   readonly maxUnpaidPerClient: number;
+  readonly maxCancelledPerClient: number;
   readonly maxUnpaid: number;
   readonly createPerMinute: number;
   readonly readPerMinute: number;
@@ -277,6 +318,16 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
     trustedProxies: read.addresses("TRUSTED_PROXIES"),
     metricsToken: read.longSecret("METRICS_TOKEN"),
     peers,
+    banRules: {
+      pair: {
+        numbers: read.integer("BAN_PAIR_NUMBERS", 10, 1_000_000),
+        percent: read.integer("BAN_PAIR_PERCENT", 0, 50),
+      },
+      account: {
+        numbers: read.integer("BAN_ACCOUNT_NUMBERS", 10, 10_000_000),
+        percent: read.integer("BAN_ACCOUNT_PERCENT", 0, 50),
+      },
+    },
     webhookSecret: read.longSecret("WEBHOOK_SECRET"),
     webhookAllow: read.addresses("WEBHOOK_ALLOW"),
     rootKey: readRootKey(read),
@@ -295,6 +346,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
     operatorContact: read.orNull("OPERATOR_CONTACT"),
     indexVerifyToken: read.orNull("INDEX_VERIFY_TOKEN"),
     maxUnpaidPerClient: read.integer("MAX_UNPAID_PER_CLIENT", 1, 1_000_000),
+    maxCancelledPerClient: read.integer("MAX_CANCELLED_PER_CLIENT", 1, 1_000_000),
     maxUnpaid: read.integer("MAX_UNPAID", 1, 10_000_000),
     createPerMinute: read.integer("CREATE_PER_MINUTE", 1, 10_000_000),
     readPerMinute: read.integer("READ_PER_MINUTE", 1, 100_000_000),
@@ -339,6 +391,7 @@ function readSandbox(read: Reader, port: number): Peers {
     port: own === "" && port < 65_535 ? (port === 0 ? 0 : port + 1) : read.integer("SANDBOX_PORT", 0, 65_535),
     url: url === "" ? null : url,
     smsAfterMs: after === "off" ? null : read.integer("SANDBOX_SMS_AFTER_MS", 0, 86_400_000),
+    bans: read.oneOf("SANDBOX_BANS", ["off", "on"]) === "on",
   };
 }
 

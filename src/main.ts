@@ -51,7 +51,12 @@ async function main(args: readonly string[]): Promise<number> {
     return problems.length > 0 ? mistakes(problems) : print("The configuration is good");
   }
   if (command === "doctor") {
-    return runDoctor(rest, { dataDir: config.dataDir, now: Date.now(), out: (line) => console.log(line) });
+    return runDoctor(rest, {
+      dataDir: config.dataDir,
+      now: Date.now(),
+      rules: config.banRules,
+      out: (line) => console.log(line),
+    });
   }
   if (command === "rebind-provider") return rebind(config);
   if (command !== undefined) {
@@ -134,6 +139,7 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
         port: peers.port,
         hostname: "127.0.0.1",
         smsAfterMs: peers.smsAfterMs,
+        bans: peers.bans,
         webhooks: () => (service ? [webhookUrl(service.port)] : []),
       });
     } else if (peers.kind === "sandbox" && peers.url !== null) {

@@ -159,7 +159,13 @@ describe("bounds", () => {
 
 describe("peers", () => {
   test("are the sandbox when nothing is configured, on the next port", () => {
-    expect(good({ PORT: "4000" }).peers).toEqual({ kind: "sandbox", port: 4001, url: null, smsAfterMs: 4000 });
+    expect(good({ PORT: "4000" }).peers).toEqual({
+      kind: "sandbox",
+      port: 4001,
+      url: null,
+      smsAfterMs: 4000,
+      bans: false,
+    });
     expect(good({ PORT: "0", SANDBOX_SMS_AFTER_MS: "off" }).peers).toMatchObject({ port: 0, smsAfterMs: null });
     expect(good({ SANDBOX_URL: "http://127.0.0.1:3001/" }).peers).toMatchObject({ url: "http://127.0.0.1:3001" });
   });

@@ -49,6 +49,9 @@ export class JournalUnavailable extends Error {
 /** Rows that belong to no step of an order, but must be as durable: purchase intents, for one. */
 export type Note = (db: Database) => null;
 
+/** Writes rows that follow from a step, in its own transaction: tallies, for one. Must not throw but for the database's reasons. */
+export type Companion = (db: Database, order: Order, events: readonly OrderEvent[]) => void;
+
 interface Waiting {
   readonly work: Transition | Note;
   readonly resolve: (result: CommitResult) => void;
@@ -67,6 +70,7 @@ export class Journal {
   #scheduled = false;
   #release: (() => void) | null = null;
   #closed = false;
+  readonly #companions: Companion[] = [];
   readonly #sql: ReturnType<typeof prepare>;
 
   /** Takes over an open database; `Journal.open` opens a file. */
@@ -81,6 +85,11 @@ export class Journal {
 
   static open(path: string, world: World): Journal {
     return new Journal(new Database(path, { create: true, strict: true }), world);
+  }
+
+  /** From now on `companion` writes along with every step. */
+  accompany(companion: Companion): void {
+    this.#companions.push(companion);
   }
 
   /** @throws JournalUnavailable (as a rejection) when the commit failed; then nothing of it happened. */
@@ -245,6 +254,7 @@ export class Journal {
       sql.message.run(order.id, id, ++n, code, text, from, receivedAt, now);
     }
     if (cursor) sql.cursor.run(cursor.name, cursor.value);
+    for (const companion of this.#companions) companion(this.db, order, events);
   }
 }
 

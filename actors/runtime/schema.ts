@@ -82,6 +82,24 @@ const MIGRATIONS: readonly string[] = [
   -- The keys of an unpaid order go with its row.
   CREATE INDEX claims_keys ON claims (order_id) WHERE kind = 'idempotency_key';
   `,
+  `
+  -- How numbers did, by service, country and the hour of their buy; '*' and 0 for all together. The provider bans for bad ones.
+  CREATE TABLE pair_hours (
+    service TEXT NOT NULL, country INTEGER NOT NULL, hour INTEGER NOT NULL, bought INTEGER NOT NULL, delivered INTEGER NOT NULL,
+    PRIMARY KEY (service, country, hour)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX pair_hours_hour ON pair_hours (hour);
+
+  -- The newest number of each pair, and until when the provider sells us none.
+  CREATE TABLE pairs (
+    service TEXT NOT NULL, country INTEGER NOT NULL, last_at INTEGER, last_activation TEXT, last_delivered INTEGER NOT NULL DEFAULT 0,
+    barred_until INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (service, country)
+  ) STRICT, WITHOUT ROWID;
+
+  -- A client's paid orders, newest first: who only ever cancels is told to wait.
+  CREATE INDEX orders_given_back ON orders (opened_by, created_at)
+    WHERE opened_by IS NOT NULL AND kind IN ('closing', 'refunding', 'refundUnknown', 'refundStuck', 'done');
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -146,6 +146,19 @@ export class Store {
     return row?.n ?? 0;
   }
 
+  /** How the paid orders of one client went that were opened at `since` or later: given back without an SMS, or with one. */
+  outcomesOf(openedBy: string, since: Millis): { readonly givenBack: number; readonly delivered: number } {
+    const row = this.db
+      .query<{ all_: number; delivered: number }, [string, number]>(
+        `SELECT count(*) AS all_, count(*) FILTER (WHERE state ->> '$.state.as' IN ('completed', 'failed', 'expired')) AS delivered
+         FROM (SELECT state FROM orders WHERE opened_by = ? AND created_at >= ? AND opened_by IS NOT NULL
+           AND kind IN ('closing', 'refunding', 'refundUnknown', 'refundStuck', 'done') ORDER BY created_at DESC LIMIT 1000)`,
+      )
+      .get(openedBy, since);
+    const delivered = row?.delivered ?? 0;
+    return { givenBack: (row?.all_ ?? 0) - delivered, delivered };
+  }
+
   events(id: string): OrderEvent[] {
     const rows = this.db
       .query<{ body: string }, [string]>("SELECT body FROM events WHERE order_id = ? ORDER BY seq")

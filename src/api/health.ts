@@ -98,7 +98,7 @@ const HEALTH_DOC: RouteDoc = {
           sandbox: false,
           database: { ok: true },
           lightning: { ok: true, checkedSecondsAgo: 3, network: "mainnet", settlementStream: true },
-          provider: { ok: true, checkedSecondsAgo: 7 },
+          provider: { ok: true, checkedSecondsAgo: 7, pairsPaused: 0, allPaused: false, pairsBarred: 0 },
           price: { ok: true, ageSeconds: 41 },
         },
       },

@@ -214,7 +214,14 @@ export const HealthSchema = Type.Object({
   sandbox: Type.Boolean(),
   database: Type.Object({ ok: Type.Boolean() }),
   lightning: Type.Object({ ...Peer, network: Type.String(), settlementStream: Type.Boolean() }),
-  provider: Type.Object(Peer),
+  provider: Type.Object({
+    ...Peer,
+    pairsPaused: Type.Number({
+      description: "Services and countries not sold for now: too few of their numbers got an SMS",
+    }),
+    allPaused: Type.Boolean({ description: "Likewise all of them" }),
+    pairsBarred: Type.Number({ description: "Services and countries that the provider itself does not sell us" }),
+  }),
   price: Type.Object({ ok: Type.Boolean(), ageSeconds: nullable(Type.Number()) }),
 });
 

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Millis } from "../../actors/runtime/world.ts";
+import { type BanRules, DEFAULT_BAN_RULES } from "../provider/guard.ts";
 import { isSqliteError, openReadOnly, sqliteCode } from "./doctor/database.ts";
 import { examine } from "./doctor/examine.ts";
 import { find, foundText, readSearch } from "./doctor/find.ts";
@@ -13,6 +14,8 @@ import { examinationJson, examinationText, isClean } from "./doctor/print.ts";
 export interface DoctorOptions {
   readonly dataDir: string;
   readonly now: Millis;
+  /** When the provider bans. */
+  readonly rules?: BanRules;
   /** Prints one line, or several at once. */
   readonly out: (line: string) => void;
 }
@@ -28,7 +31,8 @@ Exit code: 0 clean or found, 1 findings or orders that wait for you or not found
 type Wanted = { readonly json: boolean; readonly quick: boolean; readonly find: string | null } | "help" | "wrong";
 
 /** @returns the exit code. */
-export async function runDoctor(args: readonly string[], { dataDir, now, out }: DoctorOptions): Promise<number> {
+export async function runDoctor(args: readonly string[], options: DoctorOptions): Promise<number> {
+  const { dataDir, now, out, rules = DEFAULT_BAN_RULES } = options;
   const wanted = readArguments(args);
   if (typeof wanted === "string") {
     out(DOCTOR_USAGE);
@@ -51,7 +55,7 @@ export async function runDoctor(args: readonly string[], { dataDir, now, out }: 
       return found ? 0 : 1;
     }
     const progress = wanted.json ? () => {} : out;
-    const examination = examine({ db, now, quick: wanted.quick, progress });
+    const examination = examine({ db, now, quick: wanted.quick, rules, progress });
     out(wanted.json ? examinationJson(examination, now) : examinationText(examination, now).join("\n"));
     return isClean(examination) ? 0 : 1;
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Network } from "../lightning/port.ts";
 import type { SettlementFeed } from "../lightning/settlements.ts";
 import type { NodeStanding } from "../lightning/standing.ts";
 import type { RateBook } from "../pricing/rate.ts";
+import type { Guard } from "../provider/guard.ts";
 import type { ProviderStanding } from "../provider/standing.ts";
 
 export interface PeerHealth {
@@ -21,7 +22,14 @@ export interface HealthReport {
   readonly sandbox: boolean;
   readonly database: { readonly ok: boolean };
   readonly lightning: PeerHealth & { readonly network: string; readonly settlementStream: boolean };
-  readonly provider: PeerHealth;
+  readonly provider: PeerHealth & {
+    /** Pairs of service and country that are not sold for now, because too few of their numbers got an SMS. */
+    readonly pairsPaused: number;
+    /** Likewise all of them. */
+    readonly allPaused: boolean;
+    /** Pairs that the provider itself does not sell us. */
+    readonly pairsBarred: number;
+  };
   readonly price: { readonly ok: boolean; readonly ageSeconds: number | null };
 }
 
@@ -49,13 +57,14 @@ export interface HealthOptions {
   readonly journal: Journal;
   readonly node: NodeStanding;
   readonly provider: ProviderStanding;
+  readonly guard: Guard;
   readonly rates: Pick<RateBook, "current" | "ageMs">;
   readonly feed: Pick<SettlementFeed, "status">;
   readonly state: { readonly draining: boolean; readonly rehydrated: boolean };
 }
 
 export function createHealth(options: HealthOptions): HealthDesk {
-  const { world, startedAt, version, sandbox, network, journal, node, provider, rates, feed, state } = options;
+  const { world, startedAt, version, sandbox, network, journal, node, provider, guard, rates, feed, state } = options;
   const secondsSince = (time: Millis | null) =>
     time === null ? null : Math.max(0, Math.round((world.now() - time) / 1_000));
   // Asking costs a write: anybody may ask, so the answer is kept for a moment.
@@ -70,7 +79,8 @@ export function createHealth(options: HealthOptions): HealthDesk {
       const database = writable();
       const age = rates.ageMs();
       const price = { ok: rates.current() !== null, ageSeconds: age === null ? null : Math.round(age / 1_000) };
-      const peersOk = node.ok && provider.ok && price.ok;
+      const allPaused = guard.pausesAll();
+      const peersOk = node.ok && provider.ok && price.ok && !allPaused;
       return {
         status: database ? (peersOk ? "ok" : "degraded") : "down",
         version,
@@ -83,7 +93,13 @@ export function createHealth(options: HealthOptions): HealthDesk {
           network: NETWORK_NAMES[network],
           settlementStream: feed.status().connected,
         },
-        provider: { ok: provider.ok, checkedSecondsAgo: secondsSince(provider.checkedAt) },
+        provider: {
+          ok: provider.ok,
+          checkedSecondsAgo: secondsSince(provider.checkedAt),
+          pairsPaused: guard.pausedCount(),
+          allPaused,
+          pairsBarred: provider.bars,
+        },
         price,
       };
     },

@@ -7,7 +7,9 @@ import type { Observer, Supervisor } from "../../actors/runtime/supervisor.ts";
 import type { Notifier } from "../notices/port.ts";
 import type { Reservations } from "../orders/reservations.ts";
 import type { RateBook } from "../pricing/rate.ts";
+import type { Guard } from "../provider/guard.ts";
 import type { Inbox } from "../provider/inbox.ts";
+import type { ProviderStanding } from "../provider/standing.ts";
 import type { HealthDesk } from "./health.ts";
 import type { Log } from "./logs.ts";
 import type { Metrics } from "./metrics.ts";
@@ -20,6 +22,7 @@ export function observeEngine({ log, metrics }: { readonly log: Log; readonly me
   const ended = metrics.counter("orders_ended_total", "Paid orders that ended, by outcome", { outcome: OUTCOMES });
   const attention = metrics.counter("orders_attention_total", "Orders that began to wait for a person");
   const overQuote = metrics.counter("provider_over_quote_total", "Numbers that cost more than was quoted");
+  const refundFees = metrics.counter("refund_fees_msats_total", "Routing fees paid for refunds, millisats");
   const quarantines = metrics.counter("orders_quarantined_total", "Orders that broke and were set aside");
   const lost = metrics.counter("effects_failed_total", "Effects whose handler failed");
 
@@ -48,6 +51,9 @@ export function observeEngine({ log, metrics }: { readonly log: Log; readonly me
       case "AttentionRaised":
         attention.inc();
         return log.error({ ...fields, reason: event.reason }, "order waits for a person");
+      case "RefundPaid":
+        refundFees.add(event.feeMsats);
+        return log.debug(fields, "refund paid");
       case "Ended":
         ended.inc({ outcome: event.as });
         return log.info(fields, "order ended");
@@ -79,10 +85,12 @@ export interface GaugeSources {
   readonly notifier: Notifier | null;
   readonly rates: Pick<RateBook, "ageMs">;
   readonly health: HealthDesk;
+  readonly account: { readonly guard: Guard; readonly standing: ProviderStanding };
 }
 
 export function registerGauges(sources: GaugeSources): void {
-  const { metrics, supervisor, inbox, reservations, notifier, rates, health } = sources;
+  const { metrics, supervisor, inbox, reservations, notifier, rates, health, account } = sources;
+  const { guard, standing } = account;
   metrics.gauge("actors_resident", "Orders in memory", () => supervisor.residents);
   metrics.gauge("effects_running", "Effects under way", () => supervisor.runningEffects);
   metrics.gauge("numbers_watched", "Numbers that wait for messages", () => inbox.watching);
@@ -94,4 +102,16 @@ export function registerGauges(sources: GaugeSources): void {
   metrics.gauge("orders_unpaid", "Open invoices", () => reservations.unpaid);
   metrics.gauge("lightning_up", "Whether the node can be sold through", () => (health.report().lightning.ok ? 1 : 0));
   metrics.gauge("provider_up", "Whether the provider can be sold from", () => (health.report().provider.ok ? 1 : 0));
+  metrics.gauge("provider_success_ratio", "Share of the numbers of 24 hours that got an SMS", () =>
+    guard.successRatio(),
+  );
+  metrics.gauge("provider_sales_paused", "1 while too few numbers of the account got an SMS", () =>
+    guard.pausesAll() ? 1 : 0,
+  );
+  metrics.gauge("provider_pairs_paused", "Services and countries not sold, likewise", () => guard.pausedCount());
+  metrics.gauge(
+    "provider_pairs_barred",
+    "Services and countries that the provider does not sell us",
+    () => standing.bars,
+  );
 }

@@ -31,6 +31,8 @@ export interface OpeningOptions {
   readonly names: Names;
   readonly offers: OfferSources;
   readonly admission: Admission;
+  /** Why this good is not sold to this client now, although others may have it. */
+  readonly impatience: (client: string, good: Good) => Problem | null;
   readonly destinations: DestinationRules;
   readonly ownership: Ownership;
   readonly rates: Pick<RateBook, "current">;
@@ -84,6 +86,8 @@ export class Opening {
     if (peers) return peers;
     const good = await this.#offer(wanted, parent);
     if (isProblem(good)) return good;
+    const patience = this.#options.impatience(owner.client, good);
+    if (patience) return patience;
     const priceSats = this.#price(good, wanted);
     if (typeof priceSats !== "number") return priceSats;
     const release = await admission.reserve(owner, good, priceSats);

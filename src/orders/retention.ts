@@ -9,6 +9,7 @@ import type { Journal } from "../../actors/runtime/journal.ts";
 import { upcast } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import { type Cancel, type Millis, nextTick, type World } from "../../actors/runtime/world.ts";
+import { dropOldOutcomes } from "../provider/record.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -224,6 +225,7 @@ export class Retention {
         [now - 3_600_000],
       );
       db.run("DELETE FROM claims WHERE kind = 'idempotency_key' AND at < ?", [now - times.idempotencyMs]);
+      dropOldOutcomes(db, now);
       return null;
     });
   }

@@ -42,6 +42,8 @@ export interface PurchasesOptions {
   readonly onTrouble: (trouble: AccountTrouble) => void;
   /** This pair is barred for us until a time. */
   readonly onBarred: (service: string, country: number, until: Millis) => void;
+  /** Whether one more number of this kind may be bought without risking the account; see `Guard`. */
+  readonly mayBuy: (good: Good) => boolean;
 }
 
 const laneOf = ({ type, service, country }: Good): string =>
@@ -93,9 +95,10 @@ export class Purchases {
     try {
       const known = await this.#present(good);
       const sentAt = world.now();
-      if (sentAt >= notAfter) {
+      const why = sentAt >= notAfter ? "too_late" : this.#options.mayBuy(good) ? null : "account_protected";
+      if (why !== null) {
         this.#lanes.leave(lane, key);
-        return { kind: "refused", reason: "too_late", retry: "never" };
+        return { kind: "refused", reason: why, retry: "never" };
       }
       await this.#intend(key, sentAt, known);
     } catch {

@@ -24,6 +24,7 @@ export class ProviderStanding {
   readonly #world: World;
   readonly #provider: Pick<NumberProvider, "balance">;
   readonly #onTrouble: (trouble: AccountTrouble) => void;
+  readonly #onBarred: (service: string, country: number, until: Millis) => void;
   #balance: MicroUsd | null = null;
   #checkedAt: Millis | null = null;
   #troubledUntil: Millis = 0;
@@ -36,10 +37,16 @@ export class ProviderStanding {
     readonly world: World;
     readonly provider: Pick<NumberProvider, "balance">;
     readonly onTrouble: (trouble: AccountTrouble) => void;
+    /** Bars that an earlier process was told of. */
+    readonly bars?: readonly { readonly service: string; readonly country: number; readonly until: Millis }[];
+    /** A bar that should outlive this process. */
+    readonly onBarred?: (service: string, country: number, until: Millis) => void;
   }) {
     this.#world = options.world;
     this.#provider = options.provider;
     this.#onTrouble = options.onTrouble;
+    this.#onBarred = options.onBarred ?? (() => {});
+    for (const { service, country, until } of options.bars ?? []) this.#barred.set(`${service}:${country}`, until);
   }
 
   async start(): Promise<void> {
@@ -82,7 +89,15 @@ export class ProviderStanding {
 
   bar(service: string, country: number, until: Millis): void {
     if (this.#barred.size >= MAX_PAIRS) this.#barred.clear();
-    this.#barred.set(`${service}:${country}`, until > 0 ? until : this.#world.now() + UNKNOWN_BAR_MS);
+    const end = until > 0 ? until : this.#world.now() + UNKNOWN_BAR_MS;
+    this.#barred.set(`${service}:${country}`, end);
+    this.#onBarred(service, country, end);
+  }
+
+  /** How many pairs the provider does not sell us. */
+  get bars(): number {
+    const now = this.#world.now();
+    return [...this.#barred.values()].filter((until) => until > now).length;
   }
 
   barred(service: string, country: number): boolean {

@@ -27,6 +27,8 @@ export interface SandboxOptions {
   readonly hostname: "127.0.0.1";
   /** How long after a buy an SMS arrives by itself; null is never. */
   readonly smsAfterMs: number | null;
+  /** Whether the provider bans accounts whose numbers bring no SMS. Default: no. */
+  readonly bans?: boolean;
   /** Where the provider posts its webhooks, beside the services that follow the clock. */
   readonly webhooks: () => readonly string[];
   /** Secret the Firebase peer asks for. Default: none. */
@@ -59,7 +61,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const followers = new Followers(() => world.now() - world.offset, world.offset);
   const clock = new SandboxClock({ world, books, followers });
   const webhooks = () => [...new Set([...options.webhooks(), ...followers.webhookUrls()])];
-  const provider = new ProviderPeer({ world, books, faults, smsAfterMs: options.smsAfterMs, webhooks });
+  const provider = new ProviderPeer({
+    world,
+    books,
+    faults,
+    smsAfterMs: options.smsAfterMs,
+    bans: options.bans ?? false,
+    webhooks,
+  });
   const lightning = new LightningPeer({ world, books, faults });
   const prices = new PricePeer({ world, faults });
   const firebase = new FirebasePeer({ books, faults, auth: options.firebaseAuth ?? null });

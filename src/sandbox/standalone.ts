@@ -19,7 +19,7 @@ function whole(name: string, text: string | undefined, fallback: number, max: nu
   process.exit(1);
 }
 
-const { SANDBOX_PORT, SANDBOX_SMS_AFTER_MS, DATA_DIR } = process.env;
+const { SANDBOX_PORT, SANDBOX_SMS_AFTER_MS, SANDBOX_BANS, DATA_DIR } = process.env;
 const dataDir = DATA_DIR || "./var";
 const sandbox = await startSandbox({
   world: new RealWorld(readClockOffset(dataDir)),
@@ -30,6 +30,7 @@ const sandbox = await startSandbox({
     SANDBOX_SMS_AFTER_MS === "off"
       ? null
       : whole("SANDBOX_SMS_AFTER_MS", SANDBOX_SMS_AFTER_MS, DEFAULT_SMS_AFTER_MS, DAY_MS),
+  bans: SANDBOX_BANS === "on",
   webhooks: () => [], // Only services that follow the clock, by the address they give.
 }).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : String(error));

@@ -87,7 +87,7 @@ export class TestHealth implements HealthDesk {
       sandbox: false,
       database: { ok: true },
       lightning: { ok: true, checkedSecondsAgo: 3, network: "regtest", settlementStream: true },
-      provider: { ok: true, checkedSecondsAgo: null },
+      provider: { ok: true, checkedSecondsAgo: null, pairsPaused: 0, allPaused: false, pairsBarred: 0 },
       price: { ok: true, ageSeconds: 40 },
     };
   }

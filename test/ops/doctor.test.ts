@@ -71,6 +71,27 @@ describe("a sound database", () => {
     expect(text).not.toContain("BAD");
   });
 
+  test("says how the provider sees the account, and what is not sold because of it", async () => {
+    const { db } = lives.journal;
+    const hour = Math.floor(lives.world.now() / 3_600_000);
+    for (const service of ["tg", "*"]) {
+      db.run("INSERT INTO pair_hours VALUES (?, ?, ?, 70, 3)", [service, service === "*" ? 0 : 187, hour]);
+    }
+    db.run("INSERT INTO pairs (service, country, last_at, barred_until) VALUES ('tg', 187, ?, 0), ('wa', 6, 1, ?)", [
+      lives.world.now(),
+      lives.world.now() + DAY,
+    ]);
+    const { text } = await lives.doctor([]);
+    expect(text).toContain(
+      "Numbers of 24 hours: 70 bought, 3 with an SMS\n  tg in 187: 70 bought, 3 with an SMS; sales pause",
+    );
+    expect(text).toContain("wa in 6: barred by the provider until 2026-");
+    const { text: json } = await lives.doctor(["--json"]);
+    expect(JSON.parse(json)).toMatchObject({
+      account: { allPaused: false, paused: [{ service: "tg", country: 187 }], barred: [{ service: "wa", country: 6 }] },
+    });
+  });
+
   test("stays one after orders were buried, scrubbed and revived", async () => {
     lives.bury("lapsed");
     expect((await examined()).findings.list).toEqual([]);

@@ -36,6 +36,7 @@ function shop(engine: Engine = startEngine(), provider = new ScriptedProvider())
     provider: provider as unknown as NumberProvider,
     onTrouble: (trouble) => troubles.push(trouble),
     onBarred: (...pair) => barred.push(pair),
+    mayBuy: () => self.mayBuy,
   });
 
   const self = {
@@ -44,6 +45,7 @@ function shop(engine: Engine = startEngine(), provider = new ScriptedProvider())
     purchases,
     troubles,
     barred,
+    mayBuy: true,
 
     /** Starts to buy for order `n`, and comes back once it waits for the provider or for its lane. */
     async buy(n: number, good = goodOf(), notAfter = world.now() + 4 * MINUTE): Promise<{ answer: BuyAnswer | null }> {
@@ -207,6 +209,17 @@ describe("buying", () => {
     expect(provider.sent).toEqual([]);
     await buy(2);
     expect(provider.sent).toHaveLength(1);
+  });
+
+  test("is not sent when one more number could bring a ban; the lane is free afterwards", async () => {
+    const shopping = shop();
+    shopping.mayBuy = false;
+    expect((await shopping.buy(1)).answer).toEqual({ kind: "refused", reason: "account_protected", retry: "never" });
+    expect(shopping.provider.sent).toEqual([]);
+    expect(shopping.count("intents")).toBe(0);
+    shopping.mayBuy = true;
+    await shopping.buy(2);
+    expect(shopping.provider.sent).toHaveLength(1);
   });
 
   test("an adapter that breaks after it sent may have bought: unknown, never refused", async () => {

@@ -125,4 +125,20 @@ describe("a barred pair", () => {
     await world.advance(1);
     expect(at.barred("tg", 187)).toBe(false);
   });
+
+  test("outlives the process: it is told of when it begins, and known when it is given", async () => {
+    const world = new ManualWorld();
+    const told: unknown[][] = [];
+    const options = { world, provider: { balance: async () => microUsd(1) }, onTrouble: () => {} };
+    const at = new ProviderStanding({ ...options, onBarred: (...bar) => told.push(bar) });
+    at.bar("tg", 187, 0);
+    expect(told).toEqual([["tg", 187, world.now() + 30 * MINUTE]]);
+    const next = new ProviderStanding({
+      ...options,
+      bars: [{ service: "tg", country: 187, until: world.now() + MINUTE }],
+    });
+    expect([next.barred("tg", 187), next.barred("wa", 187), next.bars]).toEqual([true, false, 1]);
+    await world.advance(MINUTE);
+    expect([next.barred("tg", 187), next.bars]).toEqual([false, 0]);
+  });
 });

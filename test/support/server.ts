@@ -94,6 +94,7 @@ export async function startServer(options: ServerOptions = {}) {
       CREATE_PER_MINUTE: "100000",
       READ_PER_MINUTE: "1000000",
       MAX_UNPAID_PER_CLIENT: "100000",
+      MAX_CANCELLED_PER_CLIENT: "100000",
       ...options.env,
     },
     stdout: "pipe",

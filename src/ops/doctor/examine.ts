@@ -4,6 +4,8 @@ import type { Order } from "../../../actors/order/state.ts";
 import { upcast } from "../../../actors/runtime/store.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 import type { Binding } from "../../binding.ts";
+import type { BanRules } from "../../provider/guard.ts";
+import { type AccountStanding, accountStanding } from "./account.ts";
 import { bindingOf, isSqliteError, sqliteCode } from "./database.ts";
 import { type Dossier, everyOrder, type PostingSum } from "./dossier.ts";
 import { checkLedger, checkMoney } from "./money-checks.ts";
@@ -29,6 +31,8 @@ export interface Examination {
   readonly ledger: readonly PostingSum[];
   readonly findings: Findings;
   readonly waiting: WaitingList;
+  /** Null when it cannot be read. */
+  readonly account: AccountStanding | null;
   /** The integrity check was left out. */
   readonly quick: boolean;
 }
@@ -37,6 +41,7 @@ export interface ExamineOptions {
   readonly db: Database;
   readonly now: Millis;
   readonly quick: boolean;
+  readonly rules: BanRules;
   /** Told now and then how far it is. */
   readonly progress: (line: string) => void;
 }
@@ -44,7 +49,7 @@ export interface ExamineOptions {
 const PROGRESS_EVERY = 50_000;
 const MAX_INTEGRITY_ROWS = 100;
 
-export function examine({ db, now, quick, progress }: ExamineOptions): Examination {
+export function examine({ db, now, quick, rules, progress }: ExamineOptions): Examination {
   const findings = new Findings();
   const waiting = new WaitingList(now);
   const binding = bindingOf(db);
@@ -55,6 +60,7 @@ export function examine({ db, now, quick, progress }: ExamineOptions): Examinati
   let events = 0;
   let tombstones = 0;
   let ledger: PostingSum[] = [];
+  let account: AccountStanding | null = null;
   const part = (run: () => void) => surviving(run, findings);
 
   part(() => {
@@ -79,7 +85,10 @@ export function examine({ db, now, quick, progress }: ExamineOptions): Examinati
   part(() => {
     ledger = checkLedger(db, (check, problem) => findings.add(check, null, problem));
   });
-  return { binding, orders, byKind, events, tombstones, ledger, findings, waiting, quick };
+  part(() => {
+    account = accountStanding(db, now, rules);
+  });
+  return { binding, orders, byKind, events, tombstones, ledger, findings, waiting, account, quick };
 }
 
 /** A page that cannot be read is a finding; what else can be read is still examined. */

@@ -19,6 +19,7 @@ export function examinationText(examination: Examination, now: Millis): string[]
     "",
     ...ledgerLines(examination),
     "",
+    ...accountLines(examination),
     ...waitingLines(examination),
     "",
     conclusion(examination),
@@ -70,6 +71,23 @@ function satText(msats: number): string {
   return `${`${whole}.${String(absolute % 1_000).padStart(3, "0")}`.padStart(20)} sat`;
 }
 
+function accountLines({ account }: Examination): string[] {
+  if (!account) return [];
+  const { day, allPaused, paused, barred } = account;
+  const pairs = [
+    ...paused.map((pair) => `  ${pair.service} in ${pair.country}: ${successText(pair)}; sales pause by themselves`),
+    ...barred.map(
+      ({ service, country, until }) => `  ${service} in ${country}: barred by the provider until ${iso(until)}`,
+    ),
+  ];
+  const all = allPaused ? "  All sales of numbers pause: too few of the account's numbers get an SMS" : [];
+  const shown = pairs.slice(0, MAX_SHOWN);
+  return [`Numbers of 24 hours: ${successText(day)}`, all, ...shown, ...more(pairs.length - shown.length), ""].flat();
+}
+
+const successText = ({ bought, delivered }: { bought: number; delivered: number }): string =>
+  `${count(bought)} bought, ${count(delivered)} with an SMS`;
+
 function waitingLines({ waiting }: Examination): string[] {
   const all = waiting.sorted();
   const notes = [
@@ -107,7 +125,7 @@ function conclusion({ findings, waiting }: Examination): string {
 }
 
 export function examinationJson(examination: Examination, now: Millis): string {
-  const { binding, orders, byKind, events, tombstones, ledger, findings, waiting, quick } = examination;
+  const { binding, orders, byKind, events, tombstones, ledger, findings, waiting, account, quick } = examination;
   const { operator, customer, past, unclaimed, overdue } = waiting;
   return JSON.stringify({
     checkedAt: iso(now),
@@ -121,6 +139,10 @@ export function examinationJson(examination: Examination, now: Millis): string {
     checks: Object.fromEntries(
       Object.keys(CHECKS).map((check) => [check, check === "file" && quick ? null : findings.count(check as Check)]),
     ),
+    account: account && {
+      ...account,
+      barred: account.barred.map((pair) => ({ ...pair, until: iso(pair.until) })),
+    },
     findings: { total: findings.total, list: findings.kept },
     waiting: {
       operator,

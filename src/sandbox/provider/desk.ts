@@ -5,6 +5,7 @@
 import type { MicroUsd } from "../../../actors/order/money.ts";
 import type { Millis, World } from "../../../actors/runtime/world.ts";
 import { type Mode, NO_BALANCE, type Refusal } from "./answers.ts";
+import type { Bans } from "./bans.ts";
 import { type Activation, type Books, type Message, type NewActivation, STATUS, SUBTYPE } from "./books.ts";
 import { findCountry, serviceName } from "./catalog.ts";
 import { randomPhone } from "./phones.ts";
@@ -19,6 +20,8 @@ export interface Desk {
   readonly mode: Mode;
   /** How long after a buy its SMS arrives by itself; null is never. */
   readonly smsAfterMs: number | null;
+  /** Judges the account by its success; null does not. */
+  readonly bans: Bans | null;
 }
 
 /** Longest text kept: ten concatenated SMS. */
@@ -43,6 +46,9 @@ export function freshPhone(desk: Desk, country: number): string {
 
 /** Charges, takes from stock, books the activation and plans its SMS. */
 export function sell(desk: Desk, made: NewActivation): Activation | Refusal {
+  const judged = made.subtype === SUBTYPE.activation;
+  const ban = judged ? desk.bans?.refusal(made.service, made.country, desk.world.now()) : null;
+  if (ban) return ban;
   if (!desk.books.charge(made.cost)) return NO_BALANCE;
   if (made.tier !== null) desk.books.take(made.country, made.service, made.tier, 1);
   const activation = desk.books.addActivation(made);

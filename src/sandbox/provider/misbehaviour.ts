@@ -6,10 +6,10 @@
 import { ConnectionReset, type Fault, hang } from "../faults.ts";
 import * as answers from "./answers.ts";
 import { type Answer, html, json, type Reply, text } from "./answers.ts";
+import { banned, bannedWord } from "./bans.ts";
 import { type Activation, STATUS } from "./books.ts";
 import { type Desk, end, greeting, receive } from "./desk.ts";
 import type { Params } from "./params.ts";
-import { utcTime, zonelessTime } from "./times.ts";
 
 export interface Turn {
   readonly fault: Fault;
@@ -25,22 +25,10 @@ export interface Turn {
 
 const BAN_SECONDS = 3_600;
 
-const banned = ({ desk }: Turn, scope: "global" | "specific"): Answer => {
-  const until = desk.world.now() + BAN_SECONDS * 1000;
-  const details =
-    scope === "global"
-      ? "Your account is temporarily suspended from making any purchases."
-      : "Account temporarily suspended for this specific country/service pair.";
-  const info = {
-    scope,
-    banned_until: Math.floor(until / 1000),
-    retry_after_seconds: BAN_SECONDS,
-    readable_date: utcTime(until),
-  };
-  return { kind: "refusal", status: 403, title: "BANNED", details, info, legacy: bannedWord(until) };
+const ban = ({ desk }: Turn, scope: "global" | "specific"): Answer => {
+  const now = desk.world.now();
+  return banned(scope, now + BAN_SECONDS * 1000, now);
 };
-
-const bannedWord = (until: number): string => `BANNED:'${zonelessTime(until).replaceAll(":", "-")}'`;
 
 const number = (value: unknown, otherwise: number): number => (typeof value === "number" ? value : otherwise);
 
@@ -57,8 +45,8 @@ const CANNED: Readonly<Record<string, (turn: Turn) => Answer>> = {
   no_balance: () => answers.NO_BALANCE,
   bad_key: () => answers.BAD_KEY,
   account_inactive: () => answers.ACCOUNT_INACTIVE,
-  banned_global: (turn) => banned(turn, "global"),
-  banned_specific: (turn) => banned(turn, "specific"),
+  banned_global: (turn) => ban(turn, "global"),
+  banned_specific: (turn) => ban(turn, "specific"),
   banned_text: ({ desk }) => text(bannedWord(desk.world.now() + BAN_SECONDS * 1000)),
   channels_limit: () => answers.CHANNELS_LIMIT,
   service_na: () => answers.SERVICE_NOT_AVAILABLE,

@@ -9,6 +9,7 @@ import type { Faults } from "../faults.ts";
 import { act } from "./actions.ts";
 import { Agenda } from "./agenda.ts";
 import { type Answer, html, type Mode, type Reply, render, toResponse } from "./answers.ts";
+import { type Ban, Bans } from "./bans.ts";
 import { type Activation, Books, STATUS, SUBTYPE } from "./books.ts";
 import { serviceName } from "./catalog.ts";
 import { type Desk, receive } from "./desk.ts";
@@ -33,12 +34,16 @@ export interface ProviderPeerOptions {
   /** Where to POST `sms-incoming`. */
   readonly webhooks: () => readonly string[];
   readonly mode?: Mode;
+  /** Whether it bans accounts whose numbers bring no SMS. Default: no. */
+  readonly bans?: boolean;
 }
 
 export type ViewStatus = "waiting" | "received" | "finished" | "cancelled" | "expired" | "refunded";
 
 export interface ProviderView {
   readonly balanceUsd: string;
+  /** Services and countries that it sells us none of right now; "*" and 0 for the whole account. */
+  readonly bans: readonly (Pick<Ban, "service" | "country"> & { readonly until: string })[];
   /** Newest first. */
   readonly activations: readonly {
     readonly activationId: string;
@@ -86,6 +91,7 @@ export class ProviderPeer {
       webhooks,
       mode: options.mode ?? "current",
       smsAfterMs: options.smsAfterMs,
+      bans: options.bans ? new Bans(options.books) : null,
     };
     this.#agenda = new Agenda(this.#desk);
     this.#agenda.settle();
@@ -136,6 +142,7 @@ export class ProviderPeer {
     const { books } = this.#desk;
     return {
       balanceUsd: formatMicroUsd(books.balance()),
+      bans: (this.#desk.bans?.list(this.#desk.world.now()) ?? []).map((ban) => ({ ...ban, until: iso(ban.until) })),
       activations: books.all(VIEW_LIMIT).map((activation) => ({
         activationId: String(activation.id),
         phoneNumber: `+${activation.phone}`,

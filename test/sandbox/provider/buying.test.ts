@@ -130,7 +130,7 @@ test("an empty account is 402 and buys nothing", async () => {
   books.run("UPDATE provider_account SET balance = 100");
   const answer = await ask("getNumberV2", { country: 187, service: "tg" });
   expect([answer.status, answer.json()]).toEqual([402, { title: "NO_BALANCE", details: "Payment Required" }]);
-  expect(peer.view()).toEqual({ balanceUsd: "0.0001", activations: [] });
+  expect(peer.view()).toEqual({ bans: [], balanceUsd: "0.0001", activations: [] });
 });
 
 test("active numbers are unique and fit their country", async () => {

@@ -39,7 +39,7 @@ test("text and JSON alike are served as text/html", async () => {
 test("the balance starts at 100,000 USD and has four decimals", async () => {
   const { ask, peer } = openDesk();
   expect((await ask("getBalance")).text).toBe("ACCESS_BALANCE:100000.0000");
-  expect(peer.view()).toEqual({ balanceUsd: "100000", activations: [] });
+  expect(peer.view()).toEqual({ bans: [], balanceUsd: "100000", activations: [] });
 });
 
 test("an unknown path is an HTML 404", async () => {

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { destinationOf, HOUR, MINUTE, startEngine } from "./engine.ts";
+
+const SMS = { id: "m", code: "1234", text: "1234", from: null, receivedAt: null };
+
+test("how a client's orders went: given back without an SMS, or with one, and nobody else's", async () => {
+  const engine = startEngine();
+  const { world, store, withNumber, tell, answer } = engine;
+  const since = world.now();
+  for (const [n, openedBy] of [
+    [1, "farmer"],
+    [2, "farmer"],
+    [3, "farmer"],
+    [4, "other"],
+  ] as const) {
+    await withNumber(n, { openedBy, destination: destinationOf(n, world.now() + 2 * HOUR) });
+  }
+  expect(store.outcomesOf("farmer", since)).toEqual({ givenBack: 0, delivered: 0 });
+  await world.advance(4 * MINUTE);
+  await tell(1, { type: "CancelAsked" });
+  await tell(4, { type: "CancelAsked" });
+  await tell(3, { type: "Hinted" });
+  await answer("look", { type: "Looked", answer: { kind: "seen", standing: "open", messages: [SMS] } });
+  expect(store.outcomesOf("farmer", since)).toEqual({ givenBack: 1, delivered: 0 });
+  await tell(3, { type: "Hinted" });
+  await answer("look", { type: "Looked", answer: { kind: "seen", standing: "finished", messages: [] } });
+  expect(store.outcomesOf("farmer", since)).toEqual({ givenBack: 1, delivered: 1 });
+  expect(store.outcomesOf("farmer", world.now())).toEqual({ givenBack: 0, delivered: 0 });
+  const plan = engine.db
+    .query<{ detail: string }, []>(
+      `EXPLAIN QUERY PLAN SELECT state FROM orders WHERE opened_by = 'a' AND created_at >= 0 AND opened_by IS NOT NULL
+       AND kind IN ('closing', 'refunding', 'refundUnknown', 'refundStuck', 'done') ORDER BY created_at DESC`,
+    )
+    .all();
+  expect(plan.map(({ detail }) => detail).join()).toContain("orders_given_back");
+});
