@@ -7,7 +7,7 @@ import { type AnyElysia, Elysia } from "elysia";
 import { CAPABILITIES } from "../l402/caveats.ts";
 import type { ApiConfig } from "./config.ts";
 import { PAYMENT_SCHEME, SECURITY_SCHEME } from "./openapi.ts";
-import { MUST, SCHEMAS } from "./schemas.ts";
+import { MUST, PROBLEM, SCHEMAS } from "./schemas.ts";
 
 const SPEC_PATH = "/spec/json";
 
@@ -76,4 +76,4 @@ function finished(document: Record<string, unknown>): Record<string, unknown> {
 }
 
 /** Our own annotations are for error messages only. Symbols of TypeBox never reach JSON. */
-const withoutOwnWords = (key: string, value: unknown): unknown => (key === MUST ? undefined : value);
+const withoutOwnWords = (key: string, value: unknown): unknown => (key === MUST || key === PROBLEM ? undefined : value);

@@ -4,8 +4,8 @@
  */
 import type { Static, TObject } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
-import { type Problem, problem } from "../orders/problem.ts";
-import { MUST } from "./schemas.ts";
+import { type Problem, type ProblemCode, problem } from "../orders/problem.ts";
+import { MUST, PROBLEM } from "./schemas.ts";
 
 /** Far deeper than any request of ours; JSON of this depth costs no stack worth mentioning. */
 const MAX_DEPTH = 32;
@@ -51,27 +51,33 @@ function isTooDeep(text: string): boolean {
 export type FieldsOf<S extends TObject> = { [Name in keyof Static<S>]?: Exclude<Static<S>[Name], undefined> };
 
 export class FieldReader<S extends TObject> {
-  readonly #fields: readonly { readonly name: string; readonly must: string; readonly check: TypeCheck<TObject> }[];
+  readonly #fields: readonly {
+    readonly name: string;
+    readonly must: string;
+    readonly code: ProblemCode;
+    readonly check: TypeCheck<TObject>;
+  }[];
 
   constructor(schema: S) {
     this.#fields = Object.entries(schema.properties).map(([name, field]) => ({
       name,
       must: String(field[MUST]),
+      code: (field[PROBLEM] as ProblemCode | undefined) ?? "VALIDATION_ERROR",
       check: TypeCompiler.Compile(field) as TypeCheck<TObject>,
     }));
   }
 
   /**
    * Takes the body's own fields that the schema names; null is absent, and everything else is left alone (`__proto__`
-   * is just a name that no schema has). A value of the wrong form is a `VALIDATION_ERROR` that names the field only.
+   * is just a name that no schema has). A value of the wrong form is a problem that names the field only.
    */
   read({ members }: Body): FieldsOf<S> | Problem {
     const found: Record<string, unknown> = {};
-    for (const { name, must, check } of this.#fields) {
+    for (const { name, must, code, check } of this.#fields) {
       const value = Object.hasOwn(members, name) ? members[name] : undefined;
       if (value === undefined || value === null) continue;
       if (!check.Check(value)) {
-        return problem("VALIDATION_ERROR", `Field "${name}" must be ${must}`, { details: { field: name } });
+        return problem(code, `Field "${name}" must be ${must}`, { details: { field: name } });
       }
       found[name] = value;
     }

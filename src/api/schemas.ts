@@ -10,6 +10,8 @@ import { PROBLEMS, type ProblemCode } from "../orders/problem.ts";
 
 /** In words, what a value must be: the end of the sentence `Field "x" must be ...`. */
 export const MUST = "x-must-be";
+/** The error code of a value of a wrong form, where it is not `VALIDATION_ERROR`. */
+export const PROBLEM = "x-problem";
 
 const WORD = "Word";
 const NULLABLE = "Nullable";
@@ -39,9 +41,11 @@ const refundInvoice = Type.String({
   maxLength: 2048,
   description: "BOLT 11 invoice without an amount, valid for at least 30 minutes; two hours are better",
   [MUST]: "a BOLT 11 invoice of at most 2048 characters",
+  [PROBLEM]: "INVALID_REFUND_INVOICE",
 });
 
-const npub = Type.String({ pattern: "^npub1[a-z0-9]{58}$", description: "Nostr account to notify" });
+/** What is an npub is checked where the name is read, in words that fit. */
+const npub = Type.String({ minLength: 1, maxLength: 128, description: "npub of the Nostr account to notify" });
 
 export const OrderFields = Type.Object(
   {

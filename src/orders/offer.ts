@@ -17,7 +17,7 @@ const PLENTY = 100;
 export const REACTIVATION_WINDOW_MS = 72 * 3_600_000;
 
 export interface OfferSources {
-  readonly stock: Stock;
+  readonly stock: Pick<Stock, "sms" | "rentals">;
   readonly provider: Pick<NumberProvider, "reactivationOffer">;
   /** Whether we may not sell this pair now: blocked by the operator, barred at the provider, or with an unknown buy. */
   readonly closed: (good: Good) => boolean;
@@ -26,31 +26,51 @@ export interface OfferSources {
 const nothing = (message: string): Problem =>
   problem("UNAVAILABLE", message, { suggestion: "GET /v2/l402/catalog lists what is in stock", retryAfterSeconds: 30 });
 
-/** Picks by availability, then price. @throws ProviderUnavailable */
-export async function offerSms(wanted: Wanted, { stock, closed }: OfferSources): Promise<Good | Problem> {
+/** Whether a cost stays within the customer's cap. */
+export type Affordable = (cost: MicroUsd) => boolean;
+
+/** Picks by availability, then price, among what the customer's cap allows. @throws ProviderUnavailable */
+export async function offerSms(
+  wanted: Wanted,
+  affordable: Affordable,
+  { stock, closed }: OfferSources,
+): Promise<Good | Problem> {
   const offers = await stock.sms(wanted.service, wanted.country);
   const goods = offers.filter((offer) => offer.stock > 0).sort(byAvailabilityThenPrice);
-  for (const offer of goods) {
-    const good = smsGood(offer);
-    if (!closed(good)) return good;
-  }
-  return nothing("No number for this service and country is in stock");
+  const open = goods.map(smsGood).filter((good) => !closed(good));
+  return affordableOf(open, affordable) ?? nothing("No number for this service and country is in stock");
 }
 
-/** The smallest duration at least as long; then availability, then price. @throws ProviderUnavailable */
-export async function offerRental(wanted: Wanted, { stock, closed }: OfferSources): Promise<Good | Problem> {
+/** The smallest duration at least as long; then as for single numbers. @throws ProviderUnavailable */
+export async function offerRental(
+  wanted: Wanted,
+  affordable: Affordable,
+  { stock, closed }: OfferSources,
+): Promise<Good | Problem> {
   const offers = await stock.rentals(wanted.service, wanted.country);
   const long = offers.filter((offer) => offer.hours * 60 >= wanted.durationMinutes);
   const stocked = long.filter((offer) => offer.stock > 0);
   const goods = stocked.sort((a, b) => a.hours - b.hours || byAvailabilityThenPrice(a, b));
-  for (const offer of goods) {
-    const good: Good = { type: "rent-number", ...rentalFields(offer), durationMinutes: wanted.durationMinutes };
-    if (!closed(good)) return good;
-  }
+  const open = goods
+    .map((offer) => ({ type: "rent-number", ...rentalFields(offer), durationMinutes: wanted.durationMinutes }) as const)
+    .filter((good) => !closed(good));
+  const found = affordableOf(
+    open.filter(({ hours }) => hours === open[0]?.hours),
+    affordable,
+  );
+  if (found) return found;
   if (offers.length > 0 && long.length === 0) {
     return problem("UNAVAILABLE", "No rental is that long", { retryable: false });
   }
   return nothing("No number to rent for this service and country is in stock");
+}
+
+/** The first within the cap, or else the cheapest, whose price then says how far off the cap is; null when there is none. */
+function affordableOf(goods: readonly Good[], affordable: Affordable): Good | null {
+  const found = goods.find(({ maxCost }) => affordable(maxCost));
+  return (
+    found ?? goods.reduce<Good | null>((least, good) => (least && least.maxCost <= good.maxCost ? least : good), null)
+  );
 }
 
 /** One more code on a number whose order is finished. @throws ProviderUnavailable */

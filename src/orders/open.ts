@@ -5,14 +5,14 @@
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { open as decideOpen } from "../../actors/order/decide.ts";
 import type { Claim } from "../../actors/order/decision.ts";
-import type { Sats } from "../../actors/order/money.ts";
+import type { MicroUsd, Sats } from "../../actors/order/money.ts";
 import type { Policy } from "../../actors/order/policy.ts";
 import type { Order } from "../../actors/order/state.ts";
 import type { Good, OrderId, Terms } from "../../actors/order/terms.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import type { World } from "../../actors/runtime/world.ts";
 import { type LightningNode, NodeUnavailable } from "../lightning/port.ts";
-import type { Multiplier } from "../pricing/quote.ts";
+import { type Multiplier, quoteSats } from "../pricing/quote.ts";
 import type { RateBook } from "../pricing/rate.ts";
 import { ProviderUnavailable } from "../provider/port.ts";
 import { type Admission, temporarily } from "./admission.ts";
@@ -88,6 +88,7 @@ export class Opening {
     if (isProblem(good)) return good;
     const patience = this.#options.impatience(owner.client, good);
     if (patience) return patience;
+    // Asked anew: the rate may have moved while the provider was asked.
     const priceSats = this.#price(good, wanted);
     if (typeof priceSats !== "number") return priceSats;
     const release = await admission.reserve(owner, good, priceSats);
@@ -108,16 +109,21 @@ export class Opening {
     return this.#options.ownership.parent(wanted.parentOrderId, [input.parent, input.bearer]);
   }
 
-  #offer(wanted: Wanted, parent: Order | null): Promise<Good | Problem> {
-    const { offers, world } = this.#options;
+  async #offer(wanted: Wanted, parent: Order | null): Promise<Good | Problem> {
+    const { offers, world, rates, multiplier } = this.#options;
     if (parent) return offerReactivation(parent, world.now(), offers);
-    return wanted.type === "rent-number" ? offerRental(wanted, offers) : offerSms(wanted, offers);
+    const rate = rates.current();
+    if (!rate) return noRate();
+    const { maxPriceSats } = wanted;
+    const affordable = (cost: MicroUsd): boolean =>
+      maxPriceSats === null || quoteSats(cost, rate.cents, multiplier) <= maxPriceSats;
+    return (wanted.type === "rent-number" ? offerRental : offerSms)(wanted, affordable, offers);
   }
 
   #price(good: Good, wanted: Wanted): Sats | Problem {
     const { rates, multiplier } = this.#options;
     const rate = rates.current();
-    if (!rate) return temporarily("No current bitcoin price is known", 30);
+    if (!rate) return noRate();
     return price(good.maxCost, rate.cents, multiplier, wanted.maxPriceSats);
   }
 
@@ -168,6 +174,8 @@ export class Opening {
     return bytesToHex(this.#options.world.random(16)) as OrderId;
   }
 }
+
+const noRate = (): Problem => temporarily("No current bitcoin price is known", 30);
 
 /** What the payer's wallet shows. Never the service: an invoice travels. */
 const DESCRIPTIONS = {

@@ -71,8 +71,8 @@ export function interpret(asked: OrderRequest, names: Names): Wanted | Problem {
   if (notifyNpub !== null && parseNpub(notifyNpub) === null) {
     return problem("VALIDATION_ERROR", 'Field "notify.nostr" must be an npub', { details: { field: "notify.nostr" } });
   }
-  const missing = missingField(type, request);
-  if (missing) return missing;
+  const misplaced = missingField(type, request) ?? strayField(type, request);
+  if (misplaced) return misplaced;
   return {
     type,
     service: code,
@@ -100,6 +100,20 @@ function missingField(type: OrderType, request: OrderRequest): Problem | null {
   }
   return null;
 }
+
+/** Fields of another type: whoever names a duration or an earlier order and forgets the type would pay for something else. */
+function strayField(type: OrderType, { durationMinutes, orderId }: OrderRequest): Problem | null {
+  if (durationMinutes !== undefined && type !== "rent-number") return stray("durationMinutes", "rent-number", type);
+  if (orderId !== undefined && type !== "receive-sms-reactivate")
+    return stray("orderId", "receive-sms-reactivate", type);
+  return null;
+}
+
+const stray = (field: string, of: OrderType, type: OrderType): Problem =>
+  problem("VALIDATION_ERROR", `Field "${field}" is for ${of}, and the type of this order is ${type}`, {
+    suggestion: `Add "type": "${of}", or leave "${field}" out`,
+    details: { field },
+  });
 
 const nearestText = (nearest: readonly string[], otherwise: string): string =>
   nearest.length > 0 ? `Did you mean ${nearest.join(", ")}?` : otherwise;

@@ -166,8 +166,9 @@ function nextStep(order: Order, now: Millis, { hasCode, erased }: Seen): NextVie
   // No refund has gone out yet.
   if (["buying", "buyUnknown", "waiting", "closing"].includes(state.kind)) {
     if (refundable && (!destination || destination.expiresAt - now < FRESH_DESTINATION_MS)) {
-      const why = destination ? "The refund invoice is about to expire" : "No refund invoice is set";
-      return next("give_refund_invoice", `${why}: post one to /refund-invoice, and keep polling`, 5);
+      const now = state.kind === "waiting" ? "Use the number now and poll for the code. " : "Keep polling. ";
+      const why = destination ? "Your refund invoice is about to expire" : "No refund invoice is set";
+      return next("give_refund_invoice", `${now}${why}: post one to /refund-invoice, in case no code comes`, 5);
     }
   }
   switch (state.kind) {

@@ -193,12 +193,17 @@ describe("the body of refund-invoice", () => {
     expect(api.desk.refundInvoice).toBe("lnbcrt1qq");
   });
 
-  test("is 400 when it has none, or not a text", async () => {
+  test("is 400 when it has none, or none that could be an invoice", async () => {
     const sold = api.desk.paid();
     const headers = { authorization: credentialOf(sold) };
-    for (const text of ["", "{}", '{"refundInvoice":null}', '{"refundInvoice":5}', "[]", "{"]) {
-      const { status, body } = await api.post(`/v2/l402/order/${idOf(sold)}/refund-invoice`, text, headers);
+    const path = `/v2/l402/order/${idOf(sold)}/refund-invoice`;
+    for (const text of ["", "{}", '{"refundInvoice":null}', "[]", "{"]) {
+      const { status, body } = await api.post(path, text, headers);
       expect([status, body.error.code]).toEqual([400, "VALIDATION_ERROR"]);
+    }
+    for (const refundInvoice of [5, "", "l".repeat(2049)]) {
+      const { status, body } = await api.post(path, { refundInvoice }, headers);
+      expect([status, body.error.code]).toEqual([400, "INVALID_REFUND_INVOICE"]);
     }
     expect(api.desk.calls).toBeEmpty();
   });

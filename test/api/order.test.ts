@@ -116,13 +116,14 @@ describe("POST /v2/l402/order", () => {
     ["durationMinutes", [0, 525_601, 1.5, "60"]],
     ["orderId", ["", "x".repeat(65), 5]],
     ["parentCredential", ["", "x".repeat(8193), 5]],
-    ["notify", ["npub1x", 1, [], { nostr: "nsec1x" }, { nostr: 1 }]],
+    ["notify", ["npub1x", 1, [], { nostr: "" }, { nostr: "n".repeat(129) }, { nostr: 1 }]],
   ])("refuses a wrong %s with 400 and names the field, not its value", async (field, values) => {
+    const code = field === "refundInvoice" ? "INVALID_REFUND_INVOICE" : "VALIDATION_ERROR";
     for (const value of values) {
       const text = JSON.stringify({ [field]: value }).replace("null", "1e400");
       const { status, body } = await api.post(ORDER, text);
       expect(status).toBe(400);
-      expect(body.error).toMatchObject({ code: "VALIDATION_ERROR", field, retryable: false });
+      expect(body.error).toMatchObject({ code, field, retryable: false });
       expect(body.error.message).toStartWith(`Field "${field}" must be `);
     }
     expect(api.desk.created).toBeEmpty();

@@ -182,13 +182,15 @@ describe("what is refused", () => {
       { maxPriceSats: 1.5 },
       { durationMinutes: -1 },
       { durationMinutes: 1e9 },
-      { refundInvoice: 5 },
-      { refundInvoice: `lnbcrt1${"q".repeat(2048)}` },
       { orderId: {} },
       { parentCredential: [] },
       { notify: "npub1" },
       { notify: { nostr: "npub1qqqq" } },
       { notify: { nostr: `npub1${"q".repeat(58)}` } },
+      // For another type: who forgets the type would pay for something else.
+      { durationMinutes: 240 },
+      { orderId: "0123456789abcdef0123456789abcdef" },
+      { orderId: "0123456789abcdef0123456789abcdef", type: "rent-number", durationMinutes: 60 },
     ];
     for (const body of bad) {
       const error = await refusal(body);
@@ -230,6 +232,8 @@ describe("what is refused", () => {
       foreign,
       `${good.slice(0, -1)}${good.endsWith("q") ? "p" : "q"}`,
       "lnbcrt1x",
+      "",
+      `lnbcrt1${"q".repeat(2048)}`,
     ]) {
       expect({ bad, code: await code(bad) }).toEqual({ bad, code: "INVALID_REFUND_INVOICE" });
     }
