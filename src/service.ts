@@ -127,6 +127,7 @@ export function apiConfig(
       reads: { perMinute: config.readPerMinute, burst: config.readPerMinute },
     },
     operatorContact: config.operatorContact,
+    notices: config.nostr !== null,
     blockedServices: [...names.blockedServices].map((code) => named(code, names.services.byCode(code))),
     blockedCountries: [...names.blockedCountries].map((id) => named(id, names.countries.byId(id))),
     times: {

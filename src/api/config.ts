@@ -29,6 +29,8 @@ export interface ApiConfig {
   readonly priceRule: string;
   /** How to reach the operator, as text. */
   readonly operatorContact: string | null;
+  /** Whether notices go out over Nostr; the documents offer them only then. */
+  readonly notices: boolean;
   /** Services the operator does not sell, as text. */
   readonly blockedServices: readonly string[];
   /** Countries the operator does not sell, as text. */

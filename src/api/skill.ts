@@ -123,7 +123,7 @@ Good to know about paying:
 - To let a sub-agent read but not cancel, add the caveat \`sms_capabilities=read\` to the macaroon before you hand it on
   (capabilities: \`read\`, \`cancel\`, \`refund\`). \`sms_valid_until=<unix seconds>\` shortens its life.`;
 
-const ordering = ({ priceRule }: ApiConfig): string => `## What you can order
+const ordering = ({ priceRule, notices }: ApiConfig): string => `## What you can order
 
 All fields are optional; \`{}\` buys a number for any service in the best available country.
 
@@ -133,10 +133,10 @@ All fields are optional; \`{}\` buys a number for any service in the best availa
 | \`service\` | who will send the code: a code (\`tg\`), name (\`telegram\`) or \`other\` (default). List: \`GET /v2/l402/services\` |
 | \`country\` | numeric id, ISO code (\`GB\`), English name, or \`auto\` (default: best availability, then price) |
 | \`refundInvoice\` | where your sats go if no code comes; see Refunds. **Recommended** |
-| \`maxPriceSats\` | refuse instead of asking for more |
-| \`durationMinutes\` | for \`rent-number\` |
+| \`maxPriceSats\` | what you would pay at most: \`auto\` chooses within it; refused when nothing is |
+| \`durationMinutes\` | for \`rent-number\`, and with no other type |
 | \`orderId\`, \`parentCredential\` | for \`receive-sms-reactivate\` |
-| \`notify\` | \`{"nostr":"npub1..."}\`: a private Nostr message when the code is there; it never contains the code |
+| \`notify\` | ${notices ? '`{"nostr":"npub1..."}`: a private Nostr message when the code is there; it never contains the code' : "accepted and ignored: this server sends no notices, so poll"} |
 
 Name the service you really mean: a number bought for one service often gets no SMS from another. Unknown names are
 answered with the nearest matches in \`error.nearest\`.

@@ -13,6 +13,7 @@ const bare = await startApi({
   indexVerifyToken: "0123abcd",
   trustedProxies: ["127.0.0.1"],
   operatorContact: "ops@example.com",
+  notices: false,
   blockedServices: ["Example Bank"],
   blockedCountries: ["Atlantis"],
 });
@@ -112,6 +113,13 @@ describe("GET /skill.md", () => {
     for (const word of [...STATUSES, ...Object.keys(PROBLEMS)]) expect(text).toContain(`\`${word}\``);
     expect(text).not.toMatch(/undefined|\[object|NaN/);
     expect(text).not.toContain("sandbox");
+  });
+
+  test("offers notices only where they are sent", async () => {
+    expect((await api.get("/skill.md")).text).toContain("a private Nostr message when the code is there");
+    const { text } = await bare.get("/skill.md");
+    expect(text).toContain("| `notify` | accepted and ignored");
+    expect(text).not.toContain("Nostr message");
   });
 
   test("names what the operator does not sell, whom to ask, and that a sandbox is one", async () => {

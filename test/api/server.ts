@@ -28,6 +28,7 @@ export const CONFIG: ApiConfig = {
   limits: { orders: { perMinute: 6_000, burst: 1_000 }, reads: { perMinute: 60_000, burst: 10_000 } },
   priceRule: "Provider cost in USD at the BTC/USD rate, times 1.5, rounded up",
   operatorContact: null,
+  notices: true,
   blockedServices: [],
   blockedCountries: [],
   times: {
