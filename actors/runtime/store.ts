@@ -30,6 +30,15 @@ export function upcast(state: string): Order {
   return order;
 }
 
+/** The order, or null for a row that makes no sense: it is set aside when its turn comes, and must not stand in the way of the rest. */
+export function readable(state: string): Order | null {
+  try {
+    return upcast(state);
+  } catch {
+    return null;
+  }
+}
+
 const orNull = (row: State | null): Order | null => (row ? upcast(row.state) : null);
 
 export class Store {
@@ -94,19 +103,13 @@ export class Store {
     return rows.map((row) => ({ orderId: row.order_id, effect: JSON.parse(row.body) as Effect }));
   }
 
-  /** Rows that cannot be read are left out: they are set aside when their turn comes, and must not keep the rest from starting. */
+  /** Rows that cannot be read are left out. */
   ordersOfKind(kinds: readonly Kind[], limit: number): Order[] {
     const marks = kinds.map(() => "?").join(", ");
     const rows = this.db
       .query<State, (string | number)[]>(`SELECT state FROM orders WHERE kind IN (${marks}) LIMIT ?`)
       .all(...kinds, limit);
-    return rows.flatMap((row) => {
-      try {
-        return [upcast(row.state)];
-      } catch {
-        return [];
-      }
-    });
+    return rows.flatMap((row) => readable(row.state) ?? []);
   }
 
   countByKind(): Record<string, number> {
@@ -116,15 +119,14 @@ export class Store {
     return Object.fromEntries(rows.map((row) => [row.kind, row.n]));
   }
 
-  /** Open invoices whose expiry passed before `time`, oldest first, without the first `skip`. */
-  expiredUnpaid(time: Millis, limit: number, skip = 0): Order[] {
+  /** Open invoices whose expiry passed before `time`, oldest first, without the first `skip`; of each what its row says, readable or not. */
+  expiredUnpaid(time: Millis, limit: number, skip = 0): { id: OrderId; paymentHash: string }[] {
     return this.db
-      .query<State, [number, number, number]>(
-        `SELECT state FROM orders WHERE kind = 'unpaid' AND invoice_expires_at < ?
+      .query<{ id: OrderId; paymentHash: string }, [number, number, number]>(
+        `SELECT id, payment_hash AS paymentHash FROM orders WHERE kind = 'unpaid' AND invoice_expires_at < ?
          AND NOT EXISTS (SELECT 1 FROM quarantine WHERE order_id = id) ORDER BY invoice_expires_at LIMIT ? OFFSET ?`,
       )
-      .all(time, limit, skip)
-      .map((row) => upcast(row.state));
+      .all(time, limit, skip);
   }
 
   /** When the next open invoice that the sweep can close expires. */

@@ -6,7 +6,7 @@ import { evolve } from "../../actors/order/evolve.ts";
 import type { Order } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
-import { upcast } from "../../actors/runtime/store.ts";
+import { readable } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import { type Cancel, type Millis, nextTick, type World } from "../../actors/runtime/world.ts";
 import { dropOldOutcomes } from "../provider/record.ts";
@@ -85,12 +85,15 @@ export class Retention {
   async run(): Promise<void> {
     const { world, times, journal } = this.#options;
     const now = world.now();
-    await this.#inSlices(() => this.#eraseMessages(now - times.eraseMessagesMs));
-    await this.#trim(now);
-    await this.#inSlices(() => this.#scrub(now - times.scrubMs));
-    await this.#dropOldRows(now);
-    // Every time, because a reader may have kept the last round from it.
-    journal.truncateLog();
+    try {
+      await this.#inSlices(() => this.#eraseMessages(now - times.eraseMessagesMs));
+      await this.#trim(now);
+      await this.#inSlices(() => this.#scrub(now - times.scrubMs));
+      await this.#dropOldRows(now);
+    } finally {
+      // Every time, because a reader may have kept the last round from it; and whatever else went wrong.
+      journal.truncateLog();
+    }
   }
 
   /** What a flood of orders that nobody pays leaves behind. */
@@ -205,9 +208,10 @@ export class Retention {
 
   /** Those whose rows may be changed now, because no actor is at work on them; the others' turn comes with a later round. */
   #left(rows: readonly { readonly state: string }[]): { readonly order: Order; readonly state: string }[] {
-    return rows
-      .map(({ state }) => ({ order: upcast(state), state }))
-      .filter(({ order }) => this.#options.supervisor.evict(order.id));
+    return rows.flatMap(({ state }) => {
+      const order = readable(state);
+      return order && this.#options.supervisor.evict(order.id) ? [{ order, state }] : [];
+    });
   }
 
   async #dropOldRows(now: Millis): Promise<void> {

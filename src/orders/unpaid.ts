@@ -2,7 +2,6 @@
  * Unpaid orders are rows without an actor's timer. This sweep closes them when their invoice expired: it cancels the invoice at the node,
  * because only then is it surely unpaid, or waits until the node cannot settle it any more, and tells the order what the node said.
  */
-import type { Order } from "../../actors/order/state.ts";
 import type { Store } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import { type Cancel, type Millis, nextTick, type World } from "../../actors/runtime/world.ts";
@@ -13,6 +12,8 @@ const AFTER_EXPIRY_MS = 15_000;
 const MAX_SLEEP_MS = 60_000;
 const MIN_SLEEP_MS = 5_000;
 const SLICE = 50;
+
+type OpenInvoice = ReturnType<Store["expiredUnpaid"]>[number];
 
 export interface UnpaidOptions {
   readonly world: World;
@@ -52,7 +53,8 @@ export class UnpaidSweep {
    */
   async closeEarly(id: string): Promise<boolean> {
     const order = this.#options.store.order(id);
-    return order?.state.kind !== "unpaid" || (await this.#close(order)) === "closed";
+    if (order?.state.kind !== "unpaid") return true;
+    return (await this.#close({ id: order.id, paymentHash: order.terms.paymentHash })) === "closed";
   }
 
   async #sweep(): Promise<void> {
@@ -88,10 +90,10 @@ export class UnpaidSweep {
     return Math.min(Math.max(wanted, now + MIN_SLEEP_MS), nextTick(now + MIN_SLEEP_MS, MAX_SLEEP_MS));
   }
 
-  async #close({ id, terms }: Order): Promise<"closed" | "stays" | "node_silent"> {
+  async #close({ id, paymentHash }: OpenInvoice): Promise<"closed" | "stays" | "node_silent"> {
     const { node, supervisor, failed } = this.#options;
     try {
-      const state = await node.cancelInvoice(terms.paymentHash);
+      const state = await node.cancelInvoice(paymentHash);
       if (state.kind === "open") return "stays";
       if (state.kind === "settled") {
         const { settledAt, receivedMsats } = state.settlement;

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { JournalUnavailable } from "../../actors/runtime/journal.ts";
 import { configure, migrate } from "../../actors/runtime/schema.ts";
 import {
   DEFAULT_RETENTION,
@@ -29,6 +30,7 @@ const CODE = "code-7H3-CANARY";
 const TEXT = `Your login is ${CODE}, valid for 5 minutes`;
 const NPUB = "npub-CANARY-of-the-customer";
 const CLIENT = "client-CANARY-bucket";
+const PAGE = 4_096;
 
 const directories: string[] = [];
 afterEach(() => {
@@ -139,6 +141,80 @@ describe("SMS text", () => {
     reader.close();
     await round();
     expect(onDisk(CODE)).toBe(false);
+  });
+
+  test("lies in pages of its own, which are wiped whole: the pages of a tree keep copies when they are rearranged", async () => {
+    const { completed, journal, dir } = house();
+    for (let n = 1; n <= 40; n++) await completed(n);
+    expect(journal.truncateLog()).toBe(true);
+    const file = readFileSync(join(dir, "orders.sqlite"));
+    const pages = Array.from({ length: file.length / PAGE }, (_, index) =>
+      file.subarray(index * PAGE, (index + 1) * PAGE),
+    );
+    const holding = pages.filter((page) => page.includes(CODE));
+    expect(holding).toHaveLength(40);
+    // Pages of a tree begin with their type (SQLite file format, 1.6); overflow pages with the number of the next one.
+    expect(holding.filter((page) => [2, 5, 10, 13].includes(page[0] ?? 0))).toEqual([]);
+    for (const page of holding) expect(page.toString("latin1").split(CODE).length - 1).toBeLessThanOrEqual(2);
+  });
+
+  test.each([7, 11])("leaves no byte behind in a table that came and went for long (%i)", (seed) => {
+    const { db, journal, dir } = house();
+    let state = seed * 7_919;
+    const chance = () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state / 2 ** 32;
+    };
+    const insert = db.prepare("INSERT INTO messages VALUES (?, ?, 1, ?, ?, NULL, NULL, 0)");
+    const live = new Map<string, string>();
+    const erased: string[] = [];
+    let made = 0;
+    for (let turn = 0; turn < 60; turn++) {
+      db.transaction(() => {
+        for (let count = chance() * 60; count > 0; count--) {
+          const mark = `<${seed}.${++made}.${Math.floor(chance() * 1e9)}>`;
+          const filler = "x".repeat(Math.floor(chance() * (chance() < 0.1 ? 4_000 : 150)));
+          const id = Math.floor(chance() * 1e12)
+            .toString(16)
+            .padStart(32, "0");
+          insert.run(id, String(made), "code", `${mark}${filler}${mark}`);
+          live.set(id, mark);
+        }
+      })();
+      db.transaction(() => {
+        for (const [id, mark] of live) {
+          if (chance() >= 0.4) continue;
+          db.run("DELETE FROM messages WHERE order_id = ?", [id]);
+          live.delete(id);
+          erased.push(mark);
+        }
+      })();
+    }
+    expect(journal.truncateLog()).toBe(true);
+    const bytes = readdirSync(dir).map((file) => readFileSync(join(dir, file)));
+    expect(erased.length).toBeGreaterThan(300);
+    expect(erased.filter((mark) => bytes.some((file) => file.includes(mark)))).toEqual([]);
+    expect([...live.values()].every((mark) => bytes.some((file) => file.includes(mark)))).toBe(true);
+  });
+
+  test("goes from disk although another part of the round fails, and a row that nobody can read stops nothing", async () => {
+    const at = house();
+    await at.completed(1);
+    await at.lapsed(2);
+    await at.lapsed(3);
+    at.db.run("UPDATE orders SET state = json_set(state, '$.v', 99) WHERE id = ?", [idOf(2)]);
+    await at.world.advance(DAY + 1);
+    await at.round();
+    expect(at.onDisk(CODE)).toBe(false);
+    expect(at.count("tombstones")).toBe(1);
+
+    await at.completed(4);
+    at.db.run("DROP TABLE claims");
+    await at.world.advance(HOUR);
+    const failed = at.retention.run().catch((error: unknown) => error);
+    await at.world.settle();
+    expect(await failed).toBeInstanceOf(JournalUnavailable);
+    expect(at.onDisk(CODE)).toBe(false);
   });
 
   test("of an order that is not over stays", async () => {

@@ -138,6 +138,18 @@ describe("many expired invoices", () => {
     expect(store.order(idOf(200))?.state.kind).toBe("lapsed");
   });
 
+  test("of which one has a row that nobody can read are closed all the same, and that one is set aside", async () => {
+    const { open, sweep, world, store, db, supervisor } = sweeping();
+    for (let n = 1; n <= 5; n++) await open(n);
+    for (let n = 1; n <= 5; n++) supervisor.evict(idOf(n));
+    db.run("UPDATE orders SET state = '{}' WHERE id = ?", [idOf(1)]);
+    sweep.start();
+    await world.advance(OVER);
+    expect(store.countByKind()).toEqual({ unpaid: 1, lapsed: 4 });
+    await world.advance(10 * MINUTE);
+    expect(store.isQuarantined(idOf(1))).toBe(true);
+  });
+
   test("while the node is down are not asked about one after the other", async () => {
     const { open, sweep, world, cancelled, say } = sweeping();
     for (let n = 1; n <= 130; n++) {
