@@ -31,6 +31,8 @@ export class Ownership {
    * yet is UNAVAILABLE.
    */
   async parent(orderId: string, proofs: readonly (Bearer | null)[]): Promise<Order | Problem> {
+    // Before anything is looked up, so that nobody without an order of their own learns by the time whether this one exists.
+    if (!proofs.some((proof) => proof?.capabilities === "all")) return notYours();
     const order = this.#read(orderId);
     const proven = proofs.some((proof) => proof !== null && this.#proves(proof, orderId));
     if (!order || !proven) return notYours();

@@ -4,18 +4,25 @@
  * that does not answer.
  */
 import type { Millis, World } from "../../actors/runtime/world.ts";
-import type { NumberProvider, RentalOffer, SmsOffer } from "./port.ts";
+import { type NumberProvider, ProviderUnavailable, type RentalOffer, type SmsOffer } from "./port.ts";
 
 /** Short: the provider's prices move, and the buy is capped at what was quoted. */
 const FRESH_MS = 10_000;
 const FAILED_MS = 2_000;
+/**
+ * While we may not ask, because others use up what the provider takes from us, an answer is believed this long: a crowd that asks for prices of
+ * everything must not close the shop for what was just sold.
+ */
+const WHILE_BUSY_MS = 60_000;
 const MAX_KEPT = 2_000;
 
 interface Kept<T> {
   at: Millis;
   /** How long to believe it. */
   forMs: number;
-  readonly offers: Promise<readonly T[]>;
+  offers: Promise<readonly T[]>;
+  /** The last answer, and when it came. */
+  last: { readonly at: Millis; readonly offers: readonly T[] } | null;
 }
 
 export class Stock {
@@ -57,14 +64,27 @@ export class Stock {
       kept.set(key, found);
       return found.offers;
     }
-    const asked: Kept<T> = { at: now, forMs: FRESH_MS, offers: ask() };
+    const asked: Kept<T> = { at: now, forMs: FRESH_MS, offers: Promise.resolve([]), last: found?.last ?? null };
+    asked.offers = this.#answer(asked, ask);
     kept.set(key, asked);
     const oldest = kept.size > MAX_KEPT ? kept.keys().next().value : undefined;
     if (oldest !== undefined) kept.delete(oldest);
-    asked.offers.catch(() => {
+    // Nobody may be waiting for it any more.
+    asked.offers.catch(() => {});
+    return asked.offers;
+  }
+
+  async #answer<T>(asked: Kept<T>, ask: () => Promise<readonly T[]>): Promise<readonly T[]> {
+    try {
+      const offers = await ask();
+      asked.last = { at: this.#world.now(), offers };
+      return offers;
+    } catch (error) {
       asked.at = this.#world.now();
       asked.forMs = FAILED_MS;
-    });
-    return asked.offers;
+      const isBusy = error instanceof ProviderUnavailable && error.trouble === "rate_limited";
+      if (isBusy && asked.last && Math.abs(asked.at - asked.last.at) < WHILE_BUSY_MS) return asked.last.offers;
+      throw error;
+    }
   }
 }

@@ -15,10 +15,12 @@ function stock() {
     world,
     asked,
     down: false,
+    busy: false,
     stock: new Stock(world, {
       smsOffers: async (filter) => {
         asked.push({ sms: filter });
         if (self.down) throw new ProviderUnavailable("down");
+        if (self.busy) throw new ProviderUnavailable("not sent", "rate_limited");
         return [sms];
       },
       rentalOffers: async (filter) => {
@@ -72,6 +74,36 @@ describe("offers", () => {
     await at.world.advance(2 * SECOND);
     expect(await at.stock.sms("tg", 187)).toEqual([sms]);
     expect(at.asked).toHaveLength(2);
+  });
+
+  test("are believed for a minute while others use up what we may ask, and no longer", async () => {
+    const at = stock();
+    await at.stock.sms("tg", 187);
+    at.busy = true;
+    expect(await failureOf(at.stock.sms("wa", 187))).toBeInstanceOf(ProviderUnavailable);
+    for (let seconds = 10; seconds < 60; seconds += 10) {
+      await at.world.advance(10 * SECOND);
+      expect(await at.stock.sms("tg", 187)).toEqual([sms]);
+    }
+    await at.world.advance(10 * SECOND);
+    expect(await failureOf(at.stock.sms("tg", 187))).toBeInstanceOf(ProviderUnavailable);
+    at.busy = false;
+    await at.world.advance(2 * SECOND);
+    expect(await at.stock.sms("tg", 187)).toEqual([sms]);
+  });
+
+  test("are not believed of a provider that is down, or that sold less than it offered", async () => {
+    const at = stock();
+    await at.stock.sms("tg", 187);
+    await at.world.advance(10 * SECOND);
+    at.down = true;
+    expect(await failureOf(at.stock.sms("tg", 187))).toBeInstanceOf(ProviderUnavailable);
+    at.down = false;
+    await at.world.advance(2 * SECOND);
+    await at.stock.sms("tg", 187);
+    at.stock.doubt("tg");
+    at.busy = true;
+    expect(await failureOf(at.stock.sms("tg", 187))).toBeInstanceOf(ProviderUnavailable);
   });
 
   test("of very many questions are forgotten, those first that nobody asked for lately", async () => {
