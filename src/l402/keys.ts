@@ -3,11 +3,9 @@
  * (HKDF-SHA256, RFC 5869), so an unpaid order costs no stored secret. The first byte of the token id names the master
  * key: keys rotate by putting a new one first, and a leaked one is revoked by taking it out.
  */
-import { hkdf } from "@noble/hashes/hkdf.js";
-import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { World } from "../../actors/runtime/world.ts";
+import { hkdfSha256, hmacSha256 } from "./hmac.ts";
 import { decodeIdentifier, TOKEN_ID_BYTES } from "./identifier.ts";
 
 export interface RootKey {
@@ -52,7 +50,7 @@ export class RootKeys {
    */
   pseudonym(text: string): string {
     const key = this.#keys.get(this.#mintingKid) as Uint8Array;
-    return bytesToHex(hmac(sha256, key, utf8ToBytes(`pseudonym:${text}`))).slice(0, 32);
+    return bytesToHex(hmacSha256(key, utf8ToBytes(`pseudonym:${text}`))).slice(0, 32);
   }
 
   /**
@@ -61,16 +59,14 @@ export class RootKeys {
    */
   secretsFor(purpose: KeyPurpose): readonly Uint8Array[] {
     const kids = [this.#mintingKid, ...[...this.#keys.keys()].filter((kid) => kid !== this.#mintingKid)];
-    return kids.map((kid) =>
-      hkdf(sha256, this.#keys.get(kid) as Uint8Array, undefined, utf8ToBytes(purpose), KEY_BYTES),
-    );
+    return kids.map((kid) => hkdfSha256(this.#keys.get(kid) as Uint8Array, utf8ToBytes(purpose), KEY_BYTES));
   }
 
   /** The root key of one token, or null when its key id is unknown (revoked) or the identifier is not ours. */
   rootKeyOf(identifier: Uint8Array): Uint8Array | null {
     const kid = decodeIdentifier(identifier)?.tokenId[0];
     const master = kid === undefined ? undefined : this.#keys.get(kid);
-    return master ? hkdf(sha256, master, undefined, identifier, KEY_BYTES) : null;
+    return master ? hkdfSha256(master, identifier, KEY_BYTES) : null;
   }
 }
 

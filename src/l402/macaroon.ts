@@ -4,9 +4,8 @@
  * The decoder is strict on purpose: every macaroon has exactly one binary form here, so what was verified is what was
  * sent. It differs from go-macaroon only in refusing what no encoder writes: over-long varints and empty fields.
  */
-import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { hmacSha256 } from "./hmac.ts";
 
 export interface Caveat {
   /** Where a third party discharges the caveat; first-party caveats have none. */
@@ -61,7 +60,7 @@ export function attenuate(macaroon: Macaroon, caveat: string): Macaroon {
   return {
     ...macaroon,
     caveats: [...macaroon.caveats, { location: null, id, vid: null }],
-    signature: hmac(sha256, macaroon.signature, id),
+    signature: hmacSha256(macaroon.signature, id),
   };
 }
 
@@ -73,7 +72,7 @@ export function verifyChain(macaroon: Macaroon, rootKey: Uint8Array): boolean {
   let link = firstLink(rootKey, macaroon.identifier);
   for (const { id, vid } of macaroon.caveats) {
     if (vid !== null) return false;
-    link = hmac(sha256, link, id);
+    link = hmacSha256(link, id);
   }
   return equalInConstantTime(link, macaroon.signature);
 }
@@ -203,7 +202,7 @@ function varint(value: number): Uint8Array {
 
 /** libmacaroons derives the real key from the root key with a fixed label (go-macaroon, `makeKey`). */
 function firstLink(rootKey: Uint8Array, identifier: Uint8Array): Uint8Array {
-  return hmac(sha256, hmac(sha256, KEY_GENERATOR, rootKey), identifier);
+  return hmacSha256(hmacSha256(KEY_GENERATOR, rootKey), identifier);
 }
 
 function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {

@@ -51,3 +51,41 @@ export function hostileServer(env: Readonly<Record<string, string>> = {}) {
       1024,
   });
 }
+
+export interface Flood {
+  /** How many of each status were answered so far. */
+  readonly statuses: Map<number, number>;
+  /** Resolves once all were sent and answered. */
+  readonly over: Promise<void>;
+  /** Ends it early; resolves once the last request was answered. */
+  stop(): Promise<void>;
+}
+
+/** Sends request after request from so many clients at once, until it is stopped or `most` were sent. */
+export function flood(clients: number, most: number, request: (n: number) => Promise<Response>): Flood {
+  const statuses = new Map<number, number>();
+  let sent = 0;
+  let stopped = false;
+  const client = async () => {
+    while (!stopped && sent < most) {
+      const response = await request(sent++);
+      await response.arrayBuffer();
+      statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
+    }
+  };
+  const over = Promise.all(Array.from({ length: clients }, client)).then(() => {});
+  return {
+    statuses,
+    over,
+    stop() {
+      stopped = true;
+      return over;
+    },
+  };
+}
+
+/** The middle of some measurements. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}

@@ -9,7 +9,8 @@ export interface RawConnection {
   close(): void;
 }
 
-export async function connect(origin: string): Promise<RawConnection> {
+/** `reads: false` takes nothing of what the server sends. */
+export async function connect(origin: string, { reads = true }: { reads?: boolean } = {}): Promise<RawConnection> {
   const { hostname, port } = new URL(origin);
   const { promise, resolve } = Promise.withResolvers<string>();
   const decoder = new TextDecoder();
@@ -33,6 +34,7 @@ export async function connect(origin: string): Promise<RawConnection> {
       error: () => resolve(text),
     },
   });
+  if (!reads) socket.pause();
   return {
     send: (more) => {
       unsent = new Uint8Array(Buffer.concat([unsent, typeof more === "string" ? Buffer.from(more) : more]));
