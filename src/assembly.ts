@@ -13,6 +13,7 @@ import { nodeEffects } from "./effects/node.ts";
 import { noticeEffects } from "./effects/notice.ts";
 import { providerEffects } from "./effects/provider.ts";
 import type { RootKeys } from "./l402/keys.ts";
+import { NOTHING_REVOKED, type Revocations } from "./l402/revocations.ts";
 import { boundNode } from "./lightning/bound.ts";
 import type { LightningNode, NodeInfo } from "./lightning/port.ts";
 import { SettlementFeed } from "./lightning/settlements.ts";
@@ -80,6 +81,8 @@ export interface AssemblyOptions {
   readonly journal: Journal;
   readonly bound: Binding;
   readonly keys: RootKeys;
+  /** Default: none. */
+  readonly revocations?: Revocations;
   /** Beside the log and the metrics: told of every committed step. */
   readonly observer?: Observer;
 }
@@ -247,6 +250,7 @@ export function assemble(options: AssemblyOptions) {
     supervisor,
     store,
     keys,
+    revocations: options.revocations ?? NOTHING_REVOKED,
     opening,
     destinations,
     limits: { retentionMs: DEFAULT_RETENTION.scrubMs },

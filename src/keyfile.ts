@@ -22,6 +22,15 @@ export function loadRootKeys(world: World, dataDir: string, configured: string |
   return parsed.keys;
 }
 
+/** The keys as they are, for commands beside a server; null when none were made yet. @throws Error, without the key */
+export function existingRootKeys(dataDir: string, configured: string | null): RootKeys | null {
+  const path = join(dataDir, FILE);
+  if (configured === null && !existsSync(path)) return null;
+  const parsed = parseRootKeys(configured ?? readFileSync(path, "utf8").trim());
+  if (!parsed.ok) throw new Error(`ROOT_KEY: ${parsed.problem}`);
+  return parsed.keys;
+}
+
 function keyFile(world: World, path: string): string {
   if (existsSync(path)) return readFileSync(path, "utf8").trim();
   const text = newRootKeyText(world);

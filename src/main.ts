@@ -8,12 +8,15 @@ import { Journal } from "../actors/runtime/journal.ts";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { existingRootKeys } from "./keyfile.ts";
 import { lockDataDir } from "./lock.ts";
 import { type LoadedNames, loadNames } from "./names.ts";
 import { runDoctor } from "./ops/doctor.ts";
 import { runHealthcheck } from "./ops/healthcheck.ts";
 import { createLog, type Log } from "./ops/logs.ts";
+import { runMacaroon } from "./ops/macaroon.ts";
 import { createPeers, realAddresses, sandboxAddresses } from "./peers.ts";
+import { RevocationFile } from "./revocations.ts";
 import { readClockOffset } from "./sandbox/clock.ts";
 import { followClock } from "./sandbox/follow.ts";
 import { type Sandbox, startSandbox } from "./sandbox/server.ts";
@@ -27,6 +30,7 @@ const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Li
   l402-numbers healthcheck     ask the running server whether it is ready
   l402-numbers doctor          compare journals, states and ledger; list what waits for a person
   l402-numbers doctor find ID  one order, by order id, payment hash, invoice or activation id
+  l402-numbers macaroon ...    inspect, narrow, mint again or revoke a credential; see macaroon --help
   l402-numbers rebind-provider after the HeroSMS key of the same account was changed
   l402-numbers --version | --help
 
@@ -58,6 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
       out: (line) => console.log(line),
     });
   }
+  if (command === "macaroon") return macaroon(rest, config);
   if (command === "rebind-provider") return rebind(config);
   if (command !== undefined) {
     console.error(`Unknown command "${command}"\n\n${HELP}`);
@@ -81,6 +86,18 @@ function mistakes(problems: readonly string[]): number {
 function print(text: string): number {
   console.log(text);
   return 0;
+}
+
+function macaroon(args: readonly string[], config: Config): Promise<number> {
+  const world = new RealWorld(config.peers.kind === "sandbox" ? readClockOffset(config.dataDir) : 0);
+  return runMacaroon(args, {
+    world,
+    dataDir: config.dataDir,
+    keys: () => existingRootKeys(config.dataDir, config.rootKey),
+    revocations: () => new RevocationFile(config.dataDir, world),
+    input: () => Bun.stdin.text(),
+    out: (line) => console.log(line),
+  });
 }
 
 /** A database is bound to its provider account, known by a digest of the key: a new key of the same account is told here. */

@@ -14,6 +14,7 @@ import { loadRootKeys } from "./keyfile.ts";
 import type { Log } from "./ops/logs.ts";
 import { Metrics } from "./ops/metrics.ts";
 import type { Names } from "./orders/request.ts";
+import { RevocationFile } from "./revocations.ts";
 import { VERSION } from "./version.ts";
 
 export interface Service {
@@ -53,12 +54,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       log.warn("METRICS_TOKEN is not set: behind a proxy on this machine, anybody could read /metrics");
     }
     const metrics = new Metrics();
-    const app = assemble({ world, log, metrics, config, names, peers, journal, bound, keys });
+    const revocations = new RevocationFile(config.dataDir, world);
+    const app = assemble({ world, log, metrics, config, names, peers, journal, bound, keys, revocations });
     const api = createApi({
       desk: app.desk,
       catalog: app.catalog,
       health: app.health,
       keys,
+      revocations,
       world,
       log,
       metrics,

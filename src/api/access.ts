@@ -7,6 +7,7 @@ import { type HeaderSource, type Presentation, presentedAs, presentedIn } from "
 import { allows, type Capability } from "../l402/caveats.ts";
 import { type Credential, type Grant, readCredential } from "../l402/credential.ts";
 import type { RootKeys } from "../l402/keys.ts";
+import type { Revocations } from "../l402/revocations.ts";
 import type { PaymentFault, PaymentProof } from "../mpp/credential.ts";
 import type { Bearer, CreateInput } from "../orders/desk.ts";
 import { type Problem, problem } from "../orders/problem.ts";
@@ -43,8 +44,10 @@ export class Access {
   readonly #keys: RootKeys;
   readonly #world: World;
   readonly #payments: PaymentScheme;
+  readonly #revocations: Revocations;
 
-  constructor(keys: RootKeys, world: World, payments: PaymentScheme) {
+  constructor(keys: RootKeys, world: World, payments: PaymentScheme, revocations: Revocations) {
+    this.#revocations = revocations;
     this.#keys = keys;
     this.#world = world;
     this.#payments = payments;
@@ -98,6 +101,7 @@ export class Access {
     return readCredential(presentation, {
       keys: this.#keys,
       now: this.#world.now(),
+      revocations: this.#revocations,
       ...(orderId !== undefined && { orderId }),
     });
   }

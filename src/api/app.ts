@@ -6,6 +6,7 @@ import { Elysia } from "elysia";
 import type { World } from "../../actors/runtime/world.ts";
 import type { CatalogReader } from "../catalog/port.ts";
 import type { RootKeys } from "../l402/keys.ts";
+import { NOTHING_REVOKED, type Revocations } from "../l402/revocations.ts";
 import type { HealthDesk } from "../ops/health.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { OrderDesk } from "../orders/desk.ts";
@@ -29,6 +30,8 @@ export interface ApiDeps {
   readonly catalog: CatalogReader;
   readonly health: HealthDesk;
   readonly keys: RootKeys;
+  /** Default: none. */
+  readonly revocations?: Revocations;
   readonly world: World;
   readonly log: ApiLog;
   /** Gets the request metrics, and is what `/metrics` shows. */
@@ -37,11 +40,12 @@ export interface ApiDeps {
 }
 
 /** @throws RangeError when a proxy, webhook address or limit of the configuration is none. */
-export function createApi({ desk, catalog, health, keys, world, log, metrics, config }: ApiDeps) {
+export function createApi(deps: ApiDeps) {
+  const { desk, catalog, health, keys, revocations = NOTHING_REVOKED, world, log, metrics, config } = deps;
   const gate = new Gate({ world, log, metrics, config });
-  const payments = new PaymentScheme(keys, world, config);
+  const payments = new PaymentScheme(keys, world, config, revocations);
   const plugins = [
-    orderRoutes({ gate, desk, access: new Access(keys, world, payments), payments }),
+    orderRoutes({ gate, desk, access: new Access(keys, world, payments, revocations), payments }),
     catalogRoutes({ gate, catalog }),
     discoveryRoutes({ gate, config }),
     healthRoutes({ gate, health, metrics, config }),

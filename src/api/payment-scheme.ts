@@ -5,6 +5,7 @@
 import type { World } from "../../actors/runtime/world.ts";
 import type { HeaderSource } from "../l402/authorization.ts";
 import type { RootKeys } from "../l402/keys.ts";
+import type { Revocations } from "../l402/revocations.ts";
 import { placeOf } from "../mpp/accept.ts";
 import { paymentChallenge } from "../mpp/challenge.ts";
 import { type JudgedPayment, judgePayment, type PaymentFault, type PaymentProof } from "../mpp/credential.ts";
@@ -16,8 +17,15 @@ export class PaymentScheme {
   readonly #secrets: readonly Uint8Array[];
   readonly #world: World;
   readonly #realm: string;
+  readonly #revocations: Revocations;
 
-  constructor(keys: RootKeys, world: World, { publicUrl, serviceName }: Pick<ApiConfig, "publicUrl" | "serviceName">) {
+  constructor(
+    keys: RootKeys,
+    world: World,
+    { publicUrl, serviceName }: Pick<ApiConfig, "publicUrl" | "serviceName">,
+    revocations: Revocations,
+  ) {
+    this.#revocations = revocations;
     this.#secrets = keys.secretsFor("payment-challenge");
     this.#world = world;
     this.#realm = publicUrl === "" ? serviceName : new URL(publicUrl).host;
@@ -27,7 +35,9 @@ export class PaymentScheme {
   challenges(challenge: Challenge, acceptPayment: string | null): string {
     const place = placeOf(acceptPayment);
     const [secret] = this.#secrets;
-    if (place === "never" || !secret) return challenge.header;
+    // The credential of an order is revoked in all its forms, and this one has no generations.
+    const revoked = this.#revocations.generationOf(challenge.orderId) > 0;
+    if (place === "never" || !secret || revoked) return challenge.header;
     const { orderId, invoice, paymentHash, priceSats: amountSats, expiresAt: expires } = challenge;
     const payment = paymentChallenge(secret, this.#realm, { orderId, invoice, paymentHash, amountSats, expires });
     if (payment === null) return challenge.header;
@@ -35,7 +45,9 @@ export class PaymentScheme {
   }
 
   judge(headers: HeaderSource): JudgedPayment {
-    return judgePayment(headers.get("authorization") ?? "", this.#secrets, this.#world.now());
+    const judged = judgePayment(headers.get("authorization") ?? "", this.#secrets, this.#world.now());
+    const revoked = judged.kind === "proven" && this.#revocations.generationOf(judged.proof.orderId) > 0;
+    return revoked ? { kind: "refused", fault: "unknown-challenge" } : judged;
   }
 
   receipt(proof: PaymentProof): string {

@@ -12,6 +12,7 @@ import { LOCATIONS } from "./challenge.ts";
 import { decodeIdentifier } from "./identifier.ts";
 import type { RootKeys } from "./keys.ts";
 import { verifyChain } from "./macaroon.ts";
+import { isCurrent, NOTHING_REVOKED, type Revocations } from "./revocations.ts";
 
 /** A macaroon of ours whose chain and caveats hold. */
 export interface Grant {
@@ -40,6 +41,8 @@ export interface Judgement {
   readonly now: Millis;
   /** The order a request is about, when it names one. */
   readonly orderId?: string;
+  /** Default: nothing was revoked. */
+  readonly revocations?: Revocations;
 }
 
 const OUR_LOCATIONS = LOCATIONS.map((location) => bytesToHex(utf8ToBytes(location)));
@@ -67,7 +70,8 @@ function rankOf(credential: Credential, orderId: string | undefined): number {
   return 1 + paid + asked + (credential.expired ? 0 : 1);
 }
 
-function judge({ macaroon, text, preimage }: Presented, { keys, now }: Judgement): Credential {
+function judge({ macaroon, text, preimage }: Presented, judgement: Judgement): Credential {
+  const { keys, now, revocations = NOTHING_REVOKED } = judgement;
   const identifier = decodeIdentifier(macaroon.identifier);
   // The chain does not cover the location; ours or none of ours, so that no bit of a token can change unnoticed.
   const location = macaroon.location && bytesToHex(macaroon.location);
@@ -75,7 +79,7 @@ function judge({ macaroon, text, preimage }: Presented, { keys, now }: Judgement
   const rootKey = keys.rootKeyOf(macaroon.identifier);
   if (!rootKey || !verifyChain(macaroon, rootKey)) return { kind: "invalid" };
   const terms = readCaveats(macaroon.caveats);
-  if (!terms) return { kind: "invalid" };
+  if (!terms || !isCurrent(identifier.tokenId, terms.orderId, revocations)) return { kind: "invalid" };
   if (preimage !== null && terms.preimage !== null && preimage !== terms.preimage) return { kind: "invalid" };
   const proof = preimage ?? terms.preimage;
   const paid = proof !== null && bytesToHex(sha256(hexToBytes(proof))) === identifier.paymentHash;

@@ -1,17 +1,19 @@
 /** The desk, staffed: create with the replay and idempotency rules, read, cancel, redirect a refund (docs/architecture.md, "HTTP"). */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Refusal, Reply } from "../../actors/order/decision.ts";
 import type { Order } from "../../actors/order/state.ts";
-import { type OrderId, rentalMs } from "../../actors/order/terms.ts";
+import type { OrderId } from "../../actors/order/terms.ts";
 import { MailboxFull, Quarantined } from "../../actors/runtime/actor.ts";
 import { JournalUnavailable } from "../../actors/runtime/journal.ts";
 import type { Store } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import { iso, type World } from "../../actors/runtime/world.ts";
-import { challengeHeader, mintChallenge } from "../l402/challenge.ts";
+import { challengeHeader } from "../l402/challenge.ts";
 import type { RootKeys } from "../l402/keys.ts";
+import type { Revocations } from "../l402/revocations.ts";
 import { temporarily } from "./admission.ts";
+import { mintFor } from "./credential.ts";
 import type { Bearer, Challenge, Created, CreateInput, OrderDesk } from "./desk.ts";
 import { type DestinationRules, destinationTaken, readDestination } from "./destination.ts";
 import { KEY_TAKEN, type KeyClaim, type Opening } from "./open.ts";
@@ -21,14 +23,13 @@ import { endedLongAgo, type OrderView, type ViewLimits, viewOf } from "./view.ts
 
 /** A replayed purchase of an order that ended longer ago than this means a new one. */
 const REPLAY_GRACE_MS = 60_000;
-/** A credential outlives every refund: the claim window, and time to read how it ended. */
-const CREDENTIAL_SLACK_MS = 30 * 86_400_000;
 
 export interface FrontOptions {
   readonly world: World;
   readonly supervisor: Supervisor;
   readonly store: Store;
   readonly keys: RootKeys;
+  readonly revocations: Revocations;
   readonly opening: Opening;
   readonly destinations: DestinationRules;
   readonly limits: ViewLimits;
@@ -201,33 +202,14 @@ export class Front implements OrderDesk {
   }
 
   #challenge(order: Order, presented?: string): Challenge {
-    const { keys, world } = this.#options;
     const { invoice, paymentHash, priceSats, invoiceExpiresAt } = order.terms;
     const { macaroon, header } =
       presented === undefined
-        ? mintChallenge({
-            keys,
-            // The same order has the same macaroon: asked for again, nothing new is handed out.
-            world: { ...world, random: (length) => tokenBytes(order.id, length) },
-            paymentHash,
-            bolt11: invoice,
-            orderId: order.id,
-            validUntil: validUntil(order),
-          })
+        ? mintFor(order, this.#options)
         : { macaroon: presented, header: challengeHeader(presented, invoice) };
     const expiresAt = iso(invoiceExpiresAt);
     return { kind: "challenge", orderId: order.id, invoice, macaroon, header, priceSats, paymentHash, expiresAt };
   }
-}
-
-function validUntil({ terms }: Order): number {
-  const { good, createdAt, policy } = terms;
-  return createdAt + rentalMs(good) + policy.claimWindowMs + CREDENTIAL_SLACK_MS;
-}
-
-/** Token ids need to be distinct, not secret: the root key is derived from the master key and the whole identifier. */
-function tokenBytes(orderId: string, length: number): Uint8Array {
-  return concatBytes(sha256(utf8ToBytes(`token:${orderId}`)), sha256(utf8ToBytes(`more:${orderId}`))).slice(0, length);
 }
 
 const hashOf = (key: string): string => bytesToHex(sha256(utf8ToBytes(`idempotency:${key}`)));

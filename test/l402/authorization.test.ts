@@ -199,7 +199,7 @@ describe("the parser", () => {
     test(`takes 8 KiB of ${what} in under 5 ms`, () => {
       expect(value.length).toBeLessThanOrEqual(limit);
       const headers = new Headers({ authorization: value, macaroon: value, token: value });
-      const times = Array.from({ length: 7 }, () => cpuMs(() => presentedIn(headers)));
+      const times = Array.from({ length: 25 }, () => cpuMs(() => presentedIn(headers)));
       expect(Math.min(...times)).toBeLessThan(5);
     });
   }

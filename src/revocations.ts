@@ -1,0 +1,54 @@
+/**
+ * Revoked credentials, in a file of their own beside the database: a restored backup must not make them good again, and a running server
+ * takes note of a new line within seconds. One order id a line, a line for each time it was revoked.
+ */
+import { appendFileSync, existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { World } from "../actors/runtime/world.ts";
+import type { Revocations } from "./l402/revocations.ts";
+
+const FILE = "revoked.txt";
+const LINE = /^[0-9a-f]{32}$/;
+/** How long a new line may go unnoticed. */
+const CHECK_MS = 2_000;
+
+export class RevocationFile implements Revocations {
+  readonly #path: string;
+  readonly #world: Pick<World, "now">;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #size = -1;
+  #generations = new Map<string, number>();
+
+  /** @throws Error when the file is there and cannot be read. */
+  constructor(dataDir: string, world: Pick<World, "now">) {
+    this.#path = join(dataDir, FILE);
+    this.#world = world;
+    this.#refresh();
+  }
+
+  generationOf(orderId: string): number {
+    if (Math.abs(this.#world.now() - this.#checkedAt) >= CHECK_MS) this.#refresh();
+    return this.#generations.get(orderId) ?? 0;
+  }
+
+  /** Revokes every credential of an order that was handed out so far; durable when it returns. @throws RangeError for what is no order id. */
+  revoke(orderId: string): void {
+    if (!LINE.test(orderId)) throw new RangeError("An order id has 32 hex digits");
+    appendFileSync(this.#path, `${orderId}\n`, { mode: 0o600, flush: true });
+    this.#refresh();
+  }
+
+  /** The file only grows, so its size tells whether there is news. A file that vanished takes no revocation back. */
+  #refresh(): void {
+    this.#checkedAt = this.#world.now();
+    if (!existsSync(this.#path)) return;
+    const { size } = statSync(this.#path);
+    if (size === this.#size) return;
+    const generations = new Map<string, number>();
+    for (const line of readFileSync(this.#path, "utf8").split("\n")) {
+      if (LINE.test(line)) generations.set(line, (generations.get(line) ?? 0) + 1);
+    }
+    this.#generations = generations;
+    this.#size = size;
+  }
+}
