@@ -23,8 +23,11 @@ import { openStream } from "./stream.ts";
 /** What lnd says when it has no such invoice (invoices/errors.go); any other 404 comes from something in between. */
 const NO_SUCH_INVOICE = ["unable to locate invoice", "there are no existing invoices"];
 
-/** An invoice with all its HTLCs; a paid one is about 3 kB. */
-const MAX_LINE = 1024 * 1024;
+/**
+ * An invoice with all its HTLCs; a paid one is about 3 kB. But the payer chooses how many parts there are and what lies in them: the 483
+ * that fit into one channel make 1 MB. A line that is too long would be sent again with every backlog, and stop all that come after.
+ */
+const MAX_LINE = 16 * 1024 * 1024;
 const PAGE_SIZE = 200;
 const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 /** 100,000 invoices in one look back; a node with more needs a shorter one. */
@@ -67,7 +70,7 @@ export async function createInvoice(rest: LndRest, network: Network, wanted: New
 /** @throws NodeUnavailable */
 export async function lookupInvoice(rest: LndRest, hash: PaymentHash): Promise<InvoiceState> {
   const what = "LookupInvoice";
-  const answer = await unlessLost(what, () => ask(rest, { path: `/v1/invoice/${hash}` }));
+  const answer = await unlessLost(what, () => ask(rest, { path: `/v1/invoice/${hash}`, maxBytes: MAX_LINE }));
   if (!answer.ok) {
     const { status, code, message } = answer.error;
     if (status === 404 && code === NOT_FOUND && NO_SUCH_INVOICE.includes(message)) return { kind: "missing" };

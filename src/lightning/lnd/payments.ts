@@ -17,8 +17,8 @@ import {
 import { ask, hexToPath, int64, type LndError, type LndRest, NOT_FOUND, refused } from "./rest.ts";
 import { type LndStream, openStream, type StreamItem } from "./stream.ts";
 
-/** A payment comes with every attempt and its route; some kB for each. */
-const MAX_LINE = 4 * 1024 * 1024;
+/** A payment comes with every attempt and its route: some kB for each, and hundreds of them in a minute that fails. */
+const MAX_LINE = 16 * 1024 * 1024;
 /** How much longer than the payment's own timeout its end is waited for. */
 const GRACE_MS = 15_000;
 const LOOKUP_TIMEOUT_MS = 15_000;
@@ -39,6 +39,9 @@ const REFUSALS: readonly (readonly [start: string, reason: string])[] = [
   ["the AMP flag (--amp or SendPaymentRequest.Amp) must be set to pay an AMP invoice", "unsupported_invoice"],
   ["cltv limit ", "time_lock_too_long"],
 ];
+
+/** Said of payments that are out. "invoice is already paid" needs proof, and a 409 from anybody on the way proves nothing. */
+const IS_OUT: readonly string[] = ["payment is in transition", "payment already exists"];
 
 const FAILURES: Readonly<Record<string, string>> = {
   FAILURE_REASON_TIMEOUT: "timeout",
@@ -96,9 +99,9 @@ async function afterRefusal(rest: LndRest, hash: PaymentHash, refusal: LndError)
   try {
     state = await lookupPayment(rest, hash);
   } catch {
-    // "payment is in transition" and "payment already exists" are said of payments that are out; "already paid" needs proof.
-    const isPaid = refusal.message === "invoice is already paid";
-    return isDuplicate && !isPaid ? { kind: "in_flight" } : { kind: "unknown", reason: "refused_unconfirmed" };
+    return IS_OUT.includes(refusal.message)
+      ? { kind: "in_flight" }
+      : { kind: "unknown", reason: "refused_unconfirmed" };
   }
   if (state.kind === "never_sent" || state.kind === "failed") {
     if (known) return { kind: "failed", reason: known[1] };

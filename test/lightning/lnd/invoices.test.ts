@@ -377,7 +377,7 @@ describe("stream of settlements", () => {
     ],
     ["a line that is no JSON", () => new Response("hello\n"), "network"],
     ["half a line", () => new Response(line(settled(hash(1), 1)).slice(0, 50)), "network"],
-    ["a line without end", () => new Response("x".repeat(1024 * 1024 + 1)), "too_large"],
+    ["a line without end", () => new Response("x".repeat(16 * 1024 * 1024 + 1)), "too_large"],
     ["a settlement without index", () => messages({ ...settled(hash(1), 1), settle_index: null }), "malformed"],
     ["a settlement without hash", () => messages({ ...settled(hash(1), 1), r_hash: "" }), "malformed"],
   ];
@@ -403,6 +403,15 @@ describe("stream of settlements", () => {
     expect(await failing(reading)).toBe("Lightning node unavailable: SubscribeInvoices: network");
     expect(seen).toEqual(["5"]);
     await server.stop();
+  });
+
+  test("a payer who pays in hundreds of parts, with as much in each as fits, holds nobody up", async () => {
+    const part = { state: "SETTLED", amt_msat: "1000", custom_records: { "65537": "A".repeat(1_600) } };
+    const long = { ...settled(hash(1), 4), htlcs: Array.from({ length: 966 }, () => part) };
+    lnd.on(SUBSCRIBE, () => messages(long, settled(hash(2), 5)));
+    expect((await collect("3")).got.map(({ cursor }) => cursor)).toEqual(["4", "5"]);
+    lnd.on("GET /v1/invoice/", () => Response.json({ ...long, htlcs: [...long.htlcs, ...long.htlcs, ...long.htlcs] }));
+    expect(await lnd.node.lookupInvoice(hash(1))).toMatchObject({ kind: "settled" });
   });
 
   test("many lines in odd pieces are read whole and in order", async () => {

@@ -165,6 +165,25 @@ describe("pay", () => {
     });
   });
 
+  test("409 in other words, and a node that cannot be asked, is not a payment that the node has", async () => {
+    // It would be taken for one that the node has forgotten later, and never be repeated.
+    lnd.on(SEND, () => new Response("<html>Conflict</html>", { status: 409 }));
+    lnd.on(TRACK, () => failure(503, 14, "unavailable"));
+    expect(await lnd.node.pay(REFUND)).toEqual({ kind: "unknown", reason: "refused_unconfirmed" });
+    lnd.on(SEND, () => streamFailure(409, 6, "payment is in transition"));
+    expect(await lnd.node.pay(REFUND)).toEqual({ kind: "in_flight" });
+  });
+
+  test("a payment with hundreds of attempts behind it is still read", async () => {
+    const attempt = {
+      status: "FAILED",
+      route: { hops: Array.from({ length: 8 }, () => ({ pub_key: "02".repeat(33) })) },
+    };
+    const htlcs = Array.from({ length: 6_000 }, () => attempt);
+    lnd.on(TRACK, () => messages({ ...payment(HASH, { status: "FAILED" }), htlcs }));
+    expect(await lnd.node.lookupPayment(HASH)).toMatchObject({ kind: "failed" });
+  });
+
   const refusals: [string, string][] = [
     ["invoice expired. Valid until 2023-11-14 22:13:20 +0000 UTC", "invoice_expired"],
     ["self-payments not allowed", "self_payment"],
@@ -244,7 +263,7 @@ describe("pay", () => {
     const stream = openEnded();
     lnd.on(SEND, () => stream.response);
     const paying = lnd.node.pay(REFUND);
-    for (let sent = 0; sent < 5; sent++) stream.send("x".repeat(1024 * 1024));
+    for (let sent = 0; sent < 17; sent++) stream.send("x".repeat(1024 * 1024));
     expect(await paying).toEqual({ kind: "unknown", reason: "answer_lost_too_large" });
   });
 
