@@ -177,7 +177,8 @@ reactivations are refunded only if they were never delivered. Sats go to your \`
 
 - has **no amount** (we fill in what you paid),
 - is valid for **at least ${span(times.refundInvoiceLifeMs)}** when you give it; **two hours are recommended**,
-- is on the same network, and was never used for another order here.
+- is on the same network, and was never used for another order here,
+- asks for a final time lock of at most 432 blocks and can be reached for at most 0.5 % in fees (2 sats for small amounts).
 
 \`\`\`sh
 lncli addinvoice --expiry 7200 | jq -r .payment_request     # no amount, two hours

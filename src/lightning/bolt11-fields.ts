@@ -34,6 +34,9 @@ const CHECKSUM_WORDS = 6;
 
 export interface RouteHop {
   readonly pubkey: string;
+  /** What it takes for passing an amount on: so many msats, and so many millionths. */
+  readonly feeBaseMsats: number;
+  readonly feePpm: number;
   readonly cltvDelta: number;
 }
 
@@ -225,8 +228,14 @@ function readRoute(words: readonly number[]): readonly RouteHop[] | null {
   for (let at = 0; at < bytes.length; at += HOP_BYTES) {
     const key = bytes.slice(at, at + 33);
     if (!isPublicKey(key)) return null;
-    const delta = bytes.slice(at + 49, at + 51);
-    hops.push({ pubkey: bytesToHex(key), cltvDelta: (delta[0] ?? 0) * 256 + (delta[1] ?? 0) });
+    const number = (from: number, to: number): number =>
+      bytes.slice(at + from, at + to).reduce((value, byte) => value * 256 + byte, 0);
+    hops.push({
+      pubkey: bytesToHex(key),
+      feeBaseMsats: number(41, 45),
+      feePpm: number(45, 49),
+      cltvDelta: number(49, 51),
+    });
   }
   return hops;
 }

@@ -94,6 +94,12 @@ export interface Settlement {
   readonly receivedMsats: Msats;
 }
 
+/**
+ * Longest time lock of a refund's whole route, in blocks (a week). The receiver can hold our money, and the channel space it takes, for
+ * that long. A node that can keep to it is told so.
+ */
+export const MAX_ROUTE_BLOCKS = 1008;
+
 export interface Payment {
   readonly bolt11: string;
   readonly paymentHash: PaymentHash;

@@ -2,6 +2,7 @@
  * The rules for a customer's refund invoice. It is checked when it is handed in, because a refund that turns out to be
  * unpayable later has no second chance: the money would stay owed.
  */
+import type { Sats } from "../../actors/order/money.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
 import { type BadInvoice, type Bolt11Facts, MAX_INVOICE_LENGTH, readInvoice } from "./bolt11.ts";
 import type { Network, PaymentHash } from "./port.ts";
@@ -10,14 +11,12 @@ import type { Network, PaymentHash } from "./port.ts";
 const MAX_CLOCK_SKEW_MS = 600_000;
 
 /**
- * Longest final delta, in blocks (about a week). The recipient can hold our refund, and the channel space it takes, for
- * that long. lnd stops at 2,016 blocks for a whole route with everything in it (htlcswitch:
- * DefaultMaxOutgoingCltvExpiry; routing: ValidateCLTVLimit), so an invoice that asks for all of them could never be paid:
- * half is left to the hops. Wallets ask for 18 to about 300.
+ * Longest final delta, in blocks (three days). The recipient can hold our refund, and the channel space it takes, for that long. Wallets
+ * ask for 18 to about 150.
  */
-const MAX_FINAL_CLTV = 1008;
-/** Longest private way in, final delta included: what lnd allows a whole route. */
-const MAX_ROUTE_CLTV = 2016;
+const MAX_FINAL_BLOCKS = 432;
+/** Longest private way in, final delta included (five days); the rest of `MAX_ROUTE_BLOCKS` is for the hops before it. */
+const MAX_PRIVATE_BLOCKS = 720;
 /**
  * Features whose announcement nodes look for before they pay: var_onion_optin and payment_secret, each as required or
  * optional (BOLT 9). LDK refuses an invoice without either, although it carries a secret.
@@ -37,6 +36,8 @@ export interface RefundInvoiceCheck {
   readonly minLifeSeconds: number;
   /** Our own node's key, hex: paying ourselves is no refund, and nodes refuse it. */
   readonly ownPubkey: string;
+  /** What would be sent, once that is known: route hints that take more than `maxFeeSats` for it are refused. */
+  readonly refund?: { readonly amountSats: Sats; readonly maxFeeSats: Sats } | null;
 }
 
 export type RefundInvoiceVerdict =
@@ -57,7 +58,7 @@ export type RefundInvoiceVerdict =
 
 /**
  * Checks one refund invoice: no amount, our network, a sound signature and fields, required features our node knows, not
- * dated in the future, not our own node, sane time locks, long enough to live. That its hash belongs to no other
+ * dated in the future, not our own node, sane time locks and fees, long enough to live. That its hash belongs to no other
  * order is claimed elsewhere, in the commit that uses it. Never throws.
  */
 export function checkRefundInvoice(check: RefundInvoiceCheck): RefundInvoiceVerdict {
@@ -88,6 +89,11 @@ export function checkRefundInvoice(check: RefundInvoiceCheck): RefundInvoiceVerd
       message: `The refund invoice expires too soon; it must stay valid for at least ${minutes} minutes from now, two hours are recommended`,
     };
   }
+  if (check.refund && leastHintFee(facts, check.refund.amountSats) > check.refund.maxFeeSats * 1000) {
+    return invalid(
+      `Every route hint of the refund invoice asks for more than ${check.refund.maxFeeSats} sats in fees, which is what a refund may cost to send`,
+    );
+  }
   const { invoice, paymentHash, expiresAt, minFinalCltv } = facts;
   return { ok: true, invoice, paymentHash, expiresAt, minFinalCltv };
 }
@@ -98,16 +104,24 @@ function withoutScheme(text: string): string {
 }
 
 function timeLockProblem(facts: Bolt11Facts): string | null {
-  if (facts.minFinalCltv > MAX_FINAL_CLTV) {
-    return `The refund invoice asks for a time lock of more than ${MAX_FINAL_CLTV} blocks`;
+  if (facts.minFinalCltv > MAX_FINAL_BLOCKS) {
+    return `The refund invoice asks for a time lock of more than ${MAX_FINAL_BLOCKS} blocks`;
   }
   if (facts.routes.reduce((hops, route) => hops + route.length, 0) > MAX_HINT_HOPS) {
     return `The refund invoice has more than ${MAX_HINT_HOPS} hops in its route hints`;
   }
   const longest = Math.max(0, ...facts.routes.map((route) => route.reduce((sum, hop) => sum + hop.cltvDelta, 0)));
-  return longest + facts.minFinalCltv > MAX_ROUTE_CLTV
-    ? `The route hints of the refund invoice ask for a time lock of more than ${MAX_ROUTE_CLTV} blocks`
+  return longest + facts.minFinalCltv > MAX_PRIVATE_BLOCKS
+    ? `The route hints of the refund invoice ask for a time lock of more than ${MAX_PRIVATE_BLOCKS} blocks`
     : null;
+}
+
+/** What the cheapest of the private ways in would take for passing the amount on, msats; 0 without any. */
+function leastHintFee({ routes }: Bolt11Facts, amountSats: Sats): number {
+  const fees = routes.map((route) =>
+    route.reduceRight((fee, hop) => fee + hop.feeBaseMsats + ((amountSats * 1000 + fee) * hop.feePpm) / 1_000_000, 0),
+  );
+  return fees.length === 0 ? 0 : Math.min(...fees);
 }
 
 function explain(reason: BadInvoice, network: Network): string {

@@ -100,6 +100,7 @@ export function registerGauges(sources: GaugeSources): void {
     return age === null ? null : age / 1_000;
   });
   metrics.gauge("orders_unpaid", "Open invoices", () => reservations.unpaid);
+  metrics.gauge("refunds_held_sats", "Sats of refunds that are in flight", () => reservations.heldSats);
   metrics.gauge("lightning_up", "Whether the node can be sold through", () => (health.report().lightning.ok ? 1 : 0));
   metrics.gauge("provider_up", "Whether the provider can be sold from", () => (health.report().provider.ok ? 1 : 0));
   metrics.gauge("provider_success_ratio", "Share of the numbers of 24 hours that got an SMS", () =>

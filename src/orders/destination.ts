@@ -1,6 +1,6 @@
 /** A refund invoice that a customer hands in: checked by the rules of BOLT 11 and against everything claimed so far. */
-
-import { REFUND_INVOICE_LIFE_MS } from "../../actors/order/policy.ts";
+import type { Sats } from "../../actors/order/money.ts";
+import { DEFAULT_FEE_CAP, feeCapOf, type Policy, REFUND_INVOICE_LIFE_MS } from "../../actors/order/policy.ts";
 import type { Destination } from "../../actors/order/state.ts";
 import type { Store } from "../../actors/runtime/store.ts";
 import type { World } from "../../actors/runtime/world.ts";
@@ -16,14 +16,26 @@ export interface DestinationRules {
   readonly ownPubkey: string;
 }
 
+export interface RefundToSend {
+  readonly amountSats: Sats;
+  readonly maxFeeSats: Sats;
+}
+
+/** What a refund of so much may cost by the policy of its order. */
+export const refundToSend = (amountSats: Sats, { refundFeeCap }: Policy): RefundToSend => ({
+  amountSats,
+  maxFeeSats: feeCapOf(refundFeeCap ?? DEFAULT_FEE_CAP, amountSats),
+});
+
 export function readDestination(
   refundInvoice: string,
   { world, store, network, ownPubkey }: DestinationRules,
-  /** The order that may own the hash already. */
-  orderId: string | null = null,
+  /** The order that may own the hash already, and what it would send there; null before its price is known. */
+  { orderId = null, refund = null }: { readonly orderId?: string | null; readonly refund?: RefundToSend | null } = {},
 ): Omit<Destination, "claimed"> | Problem {
   const minLifeSeconds = REFUND_INVOICE_LIFE_MS / 1_000;
-  const verdict = checkRefundInvoice({ invoice: refundInvoice, network, now: world.now(), minLifeSeconds, ownPubkey });
+  const now = world.now();
+  const verdict = checkRefundInvoice({ invoice: refundInvoice, network, now, minLifeSeconds, ownPubkey, refund });
   if (!verdict.ok) {
     return problem(verdict.code, verdict.message, {
       suggestion: "Send a BOLT11 invoice without an amount, valid for two hours",

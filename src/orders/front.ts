@@ -2,6 +2,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Refusal, Reply } from "../../actors/order/decision.ts";
+import { floorToSats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
 import type { OrderId } from "../../actors/order/terms.ts";
 import { MailboxFull, Quarantined } from "../../actors/runtime/actor.ts";
@@ -15,7 +16,7 @@ import type { Revocations } from "../l402/revocations.ts";
 import { temporarily } from "./admission.ts";
 import { mintFor } from "./credential.ts";
 import type { Bearer, Challenge, Created, CreateInput, OrderDesk } from "./desk.ts";
-import { type DestinationRules, destinationTaken, readDestination } from "./destination.ts";
+import { type DestinationRules, destinationTaken, readDestination, refundToSend } from "./destination.ts";
 import { KEY_TAKEN, type KeyClaim, type Opening } from "./open.ts";
 import { isProblem, type Problem, problem } from "./problem.ts";
 import { digestOf } from "./request.ts";
@@ -106,7 +107,10 @@ export class Front implements OrderDesk {
     return guarded(async () => {
       const order = this.#find(bearer);
       if (!order) return notFound();
-      const destination = readDestination(refundInvoice, this.#options.destinations, order.id);
+      const { terms, owedMsats } = order;
+      const amountSats = owedMsats > 0 ? floorToSats(owedMsats) : terms.priceSats;
+      const refund = refundToSend(amountSats, terms.policy);
+      const destination = readDestination(refundInvoice, this.#options.destinations, { orderId: order.id, refund });
       if (isProblem(destination)) return destination;
       const told = await this.#options.supervisor.tell(order.id, { type: "DestinationGiven", destination });
       return this.#answer(told.reply, told.order, bearer);

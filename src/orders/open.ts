@@ -17,7 +17,7 @@ import type { RateBook } from "../pricing/rate.ts";
 import { ProviderUnavailable } from "../provider/port.ts";
 import { type Admission, temporarily } from "./admission.ts";
 import type { CreateInput } from "./desk.ts";
-import { type DestinationRules, readDestination } from "./destination.ts";
+import { type DestinationRules, readDestination, refundToSend } from "./destination.ts";
 import type { Owner } from "./holders.ts";
 import { type OfferSources, offerReactivation, offerRental, offerSms, price } from "./offer.ts";
 import type { Ownership } from "./ownership.ts";
@@ -91,6 +91,10 @@ export class Opening {
     // Asked anew: the rate may have moved while the provider was asked.
     const priceSats = this.#price(good, wanted);
     if (typeof priceSats !== "number") return priceSats;
+    const refund = refundToSend(priceSats, this.#options.policy);
+    const tooDear =
+      wanted.refundInvoice === null ? null : readDestination(wanted.refundInvoice, destinations, { refund });
+    if (tooDear && isProblem(tooDear)) return tooDear;
     const release = await admission.reserve(owner, good, priceSats);
     if (typeof release !== "function") return release;
     try {

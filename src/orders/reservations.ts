@@ -11,15 +11,18 @@ interface Reserved {
   readonly sats: number;
   /** 1 while the order waits for its payment. */
   readonly unpaid: 0 | 1;
+  /** Sats of a refund that is out, or may be: its receiver can hold them, and channel space, for days. */
+  readonly held: number;
 }
 
-const NOTHING: Reserved = { microUsd: 0, sats: 0, unpaid: 0 };
+const NOTHING: Reserved = { microUsd: 0, sats: 0, unpaid: 0, held: 0 };
 
 export class Reservations {
   readonly #byOrder = new Map<string, Reserved>();
   #microUsd = 0;
   #sats = 0;
   #unpaid = 0;
+  #held = 0;
   /** Whose the unpaid orders are, as far as this process opened them. */
   readonly holders = new Holders();
 
@@ -38,6 +41,11 @@ export class Reservations {
     return this.#sats;
   }
 
+  /** Sats of refunds that are out, or may be. */
+  get heldSats(): number {
+    return this.#held;
+  }
+
   /** Says whose unpaid order this is. */
   attribute(order: Order, owner: Owner): void {
     const reserved = this.#byOrder.get(order.id);
@@ -53,8 +61,9 @@ export class Reservations {
     this.#microUsd += now.microUsd - before.microUsd;
     this.#sats += now.sats - before.sats;
     this.#unpaid += now.unpaid - before.unpaid;
+    this.#held += now.held - before.held;
     if (now.unpaid === 0) this.holders.remove(order.id);
-    if (now.microUsd === 0 && now.sats === 0 && now.unpaid === 0) this.#byOrder.delete(order.id);
+    if (now.microUsd === 0 && now.sats === 0 && now.unpaid === 0 && now.held === 0) this.#byOrder.delete(order.id);
     else this.#byOrder.set(order.id, now);
   }
 }
@@ -68,5 +77,6 @@ function reservedFor({ state, terms, owedMsats }: Order): Reserved {
     microUsd: notBought ? terms.good.maxCost : 0,
     sats: mayRefund ? owed : 0,
     unpaid: kind === "unpaid" ? 1 : 0,
+    held: kind === "refundUnknown" ? owed : 0,
   };
 }

@@ -81,10 +81,10 @@ describe("what the invoice says", () => {
         features: [8, 14, 17],
         routes: [
           [
-            { pubkey: PAYEE, cltvDelta: 40 },
-            { pubkey: PAYEE, cltvDelta: 34 },
+            { pubkey: PAYEE, feeBaseMsats: 1, feePpm: 20, cltvDelta: 40 },
+            { pubkey: PAYEE, feeBaseMsats: 1, feePpm: 20, cltvDelta: 34 },
           ],
-          [{ pubkey: PAYEE, cltvDelta: 9 }],
+          [{ pubkey: PAYEE, feeBaseMsats: 1, feePpm: 20, cltvDelta: 9 }],
         ],
       },
     });

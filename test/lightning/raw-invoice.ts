@@ -43,8 +43,9 @@ export function fromFeatures(bits: readonly number[]): number[] {
 }
 
 /** One hop of an `r` field. */
-export function hop(cltvDelta: number, pubkey = PAYEE): string {
-  return `${pubkey}${"0000010000020003"}${"00000001"}${"00000014"}${cltvDelta.toString(16).padStart(4, "0")}`;
+export function hop(cltvDelta: number, pubkey = PAYEE, fee = { baseMsats: 1, ppm: 20 }): string {
+  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
+  return `${pubkey}${"0000010000020003"}${hex(fee.baseMsats, 8)}${hex(fee.ppm, 8)}${hex(cltvDelta, 4)}`;
 }
 
 /** The fields of a sound invoice without amount; replace, drop or add some to break it. */

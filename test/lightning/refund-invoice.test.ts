@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { sats } from "../../actors/order/money.ts";
 import { checkRefundInvoice, type RefundInvoiceCheck } from "../../src/lightning/refund-invoice.ts";
 import { mintInvoice, publicKey } from "../../src/sandbox/lightning/mint.ts";
 import { fields, fromFeatures, fromHex, fromInteger, HASH, hop, PAYEE, rawInvoice } from "./raw-invoice.ts";
@@ -56,11 +57,11 @@ describe("a refund invoice is refused", () => {
     ["without any feature", rawInvoice({ fields: fields("9") }), /does not announce/],
     ["without payment secrets", rawInvoice({ fields: fields("9", ["9", fromFeatures([8])]) }), /does not announce/],
     ["that lives for more than a year", mint({ expirySeconds: 100 * 365 * 86_400 }), /within a year/],
-    ["that holds our money for too long", mint({ finalCltv: 1009 }), /time lock of more than 1008 blocks/],
-    ["with a hint that does", rawInvoice({ fields: fields("", ["r", fromHex(hop(1937))]) }), /route hints/],
+    ["that holds our money for too long", mint({ finalCltv: 433 }), /time lock of more than 432 blocks/],
+    ["with a hint that does", rawInvoice({ fields: fields("", ["r", fromHex(hop(641))]) }), /route hints/],
     [
       "with hints that do together",
-      rawInvoice({ fields: fields("", ["r", fromHex(hop(1000) + hop(937))]) }),
+      rawInvoice({ fields: fields("", ["r", fromHex(hop(400) + hop(241))]) }),
       /route hints/,
     ],
     ["with a wrong checksum", `${mint().slice(0, -1)}${mint().endsWith("q") ? "p" : "q"}`, /checksum/],
@@ -123,15 +124,42 @@ describe("life", () => {
   });
 });
 
+describe("fees of the private way in", () => {
+  const refund = { amountSats: sats(1_000), maxFeeSats: sats(5) };
+  const hinted = (...hints: string[]) =>
+    rawInvoice({ fields: fields("", ...hints.map((hint) => ["r", fromHex(hint)] as const)) });
+
+  test("beyond what a refund may cost are refused, because it could never be paid", () => {
+    expect(code(hinted(hop(40, PAYEE, { baseMsats: 5_000, ppm: 0 })), { refund })).toBe("ok");
+    const verdict = check(hinted(hop(40, PAYEE, { baseMsats: 5_001, ppm: 0 })), { refund });
+    expect(verdict.ok ? "" : verdict.message).toContain("more than 5 sats in fees");
+    expect(code(hinted(hop(40, PAYEE, { baseMsats: 0, ppm: 5_001 })), { refund })).toBe("INVALID_REFUND_INVOICE");
+    expect(code(hinted(hop(40, PAYEE, { baseMsats: 0xffff_ffff, ppm: 0xffff_ffff })), { refund })).not.toBe("ok");
+  });
+
+  test("add up along the way, each taken of what the next one takes", () => {
+    const way = hop(40, PAYEE, { baseMsats: 2_000, ppm: 1_000 }) + hop(40, PAYEE, { baseMsats: 1_998, ppm: 0 });
+    expect(code(hinted(way), { refund })).toBe("ok");
+    expect(code(hinted(way), { refund: { ...refund, maxFeeSats: sats(4) } })).toBe("INVALID_REFUND_INVOICE");
+  });
+
+  test("are asked of the cheapest way, and of none while the amount is unknown", () => {
+    const dear = hop(40, PAYEE, { baseMsats: 900_000, ppm: 0 });
+    expect(code(hinted(dear, hop(40)), { refund })).toBe("ok");
+    expect(code(hinted(dear))).toBe("ok");
+    expect(code(mint(), { refund: { ...refund, maxFeeSats: sats(0) } })).toBe("ok");
+  });
+});
+
 describe("limits", () => {
   test("the longest locks allowed are accepted", () => {
-    expect(code(mint({ finalCltv: 1008 }))).toBe("ok");
-    expect(code(rawInvoice({ fields: fields("", ["r", fromHex(hop(1000) + hop(936))]) }))).toBe("ok");
-    expect(code(rawInvoice({ fields: fields("c", ["c", fromInteger(18)], ["r", fromHex(hop(1998))]) }))).toBe("ok");
+    expect(code(mint({ finalCltv: 432 }))).toBe("ok");
+    expect(code(rawInvoice({ fields: fields("", ["r", fromHex(hop(400) + hop(240))]) }))).toBe("ok");
+    expect(code(rawInvoice({ fields: fields("c", ["c", fromInteger(18)], ["r", fromHex(hop(702))]) }))).toBe("ok");
   });
 
   test("each route hint is an alternative: locks add up along one, not over all", () => {
-    const two = fields("", ["r", fromHex(hop(1500))], ["r", fromHex(hop(1500))]);
+    const two = fields("", ["r", fromHex(hop(500))], ["r", fromHex(hop(500))]);
     expect(code(rawInvoice({ fields: two }))).toBe("ok");
   });
 

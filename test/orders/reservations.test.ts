@@ -31,6 +31,19 @@ describe("what an order may still cost", () => {
     expect(sums()).toEqual({ unpaid: 0, microUsd: MAX_COST, sats: PRICE_SATS });
   });
 
+  test("is held while a refund is out and its receiver has not taken it", async () => {
+    const { withNumber, world, tell, answer, reservations } = reserving();
+    await withNumber(1, { destination: destinationOf(1, world.now() + 2 * HOUR) });
+    await world.advance(4 * MINUTE);
+    await tell(1, { type: "CancelAsked" });
+    await answer("look", { type: "Looked", answer: { kind: "seen", standing: "refunded", messages: [] } });
+    expect(reservations.heldSats).toBe(0);
+    await answer("refund", { type: "RefundAnswered", attempt: 1, answer: { kind: "in_flight" } });
+    expect(reservations.heldSats).toBe(PRICE_SATS);
+    await answer("findRefund", { type: "RefundSearched", attempt: 1, answer: { kind: "failed", reason: "timeout" } });
+    expect(reservations.heldSats).toBe(0);
+  });
+
   test("is its refund once the number is there, and nothing once the SMS is", async () => {
     const { withNumber, tell, answer, sums } = reserving();
     await withNumber(1);

@@ -7,6 +7,7 @@ import { msats } from "../../../actors/order/money.ts";
 import { AnswerLost } from "../../wire.ts";
 import { hash32, type Json, provenPreimage, unlessLost } from "../answers.ts";
 import {
+  MAX_ROUTE_BLOCKS,
   type MayPay,
   NodeUnavailable,
   type Payment,
@@ -38,6 +39,8 @@ const REFUSALS: readonly (readonly [start: string, reason: string])[] = [
   ["invoice not for current active network ", "wrong_network"],
   ["the AMP flag (--amp or SendPaymentRequest.Amp) must be set to pay an AMP invoice", "unsupported_invoice"],
   ["cltv limit ", "time_lock_too_long"],
+  // A node whose own --max-cltv-expiry is below ours (ValidateCLTVLimit).
+  ["total time lock of ", "time_lock_not_allowed"],
 ];
 
 /** Said of payments that are out. "invoice is already paid" needs proof, and a 409 from anybody on the way proves nothing. */
@@ -70,6 +73,7 @@ async function send(rest: LndRest, payment: Payment): Promise<PaymentOutcome> {
       amt: String(payment.amountSats),
       fee_limit_sat: String(payment.maxFeeSats),
       timeout_seconds: payment.timeoutSeconds,
+      cltv_limit: MAX_ROUTE_BLOCKS,
       no_inflight_updates: false,
     },
     maxLine: MAX_LINE,

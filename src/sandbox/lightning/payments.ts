@@ -15,6 +15,8 @@ export interface Outgoing {
   readonly valueMsat: number;
   /** Null where the protocol has no limit. */
   readonly feeLimitMsat: number | null;
+  /** Longest time lock of the whole route; absent where the protocol has no such limit. */
+  readonly maxBlocks?: number;
 }
 
 /** Faults of paying that the network causes; the same for every protocol. */
@@ -29,6 +31,8 @@ export const PAYMENT_FAULTS = [
 
 /** A route costs 1 sat and 0.1 %. */
 export const ROUTE_FEE = (msat: number): number => 1_000 + Math.floor(msat / 1_000);
+/** Blocks that the node in the middle keeps for itself. */
+const ROUTER_DELTA = 80;
 const DEFAULT_HOLD_SECONDS = 60;
 const FAULTY_REASONS: Readonly<Record<string, FailureReason>> = {
   no_route: "NO_ROUTE",
@@ -128,13 +132,14 @@ export class Payments {
     this.#timers.clear();
   }
 
-  #verdict({ invoice, valueMsat, feeLimitMsat }: Outgoing, fee: number, fault: Fault | null): Verdict {
+  #verdict({ invoice, valueMsat, feeLimitMsat, maxBlocks }: Outgoing, fee: number, fault: Fault | null): Verdict {
     const forced = fault && FAULTY_REASONS[fault.fault];
     if (forced) return forced;
     const local = this.#books.balance("local");
     if (valueMsat > local) return "INSUFFICIENT_BALANCE";
     const tooDear = feeLimitMsat !== null && fee > feeLimitMsat;
-    if (invoice.payee !== this.#wallet.pubkey || tooDear || valueMsat + fee > local) return "NO_ROUTE";
+    const tooLong = maxBlocks !== undefined && invoice.finalCltv + ROUTER_DELTA > maxBlocks;
+    if (invoice.payee !== this.#wallet.pubkey || tooDear || tooLong || valueMsat + fee > local) return "NO_ROUTE";
     if (!this.#wallet.accepts(invoice.paymentHash, invoice.paymentSecret ?? "", valueMsat)) {
       return "INCORRECT_PAYMENT_DETAILS";
     }

@@ -1,5 +1,6 @@
 /** Where a refund goes: which invoices are taken, when, and what becomes of an order without one. */
 import { expect, test } from "bun:test";
+import { fields, fromHex, fromInteger, hop, PAYEE, rawInvoice } from "../../lightning/raw-invoice.ts";
 import {
   expectRefunded,
   outage,
@@ -209,4 +210,21 @@ test("a stranger's credential, or none, redirects nothing", async () => {
   const none = await server().redirect({ ...mine.bought, authorization: "" }, destination);
   expect(none).toMatchObject({ status: 403, error: { code: "INVALID_MACAROON" } });
   expect((await server().read(mine.bought)).next.action).toBe("give_refund_invoice");
+});
+
+test("an invoice whose private way in takes more than a refund may cost, or holds it for weeks, is refused before anything is paid", async () => {
+  const { now } = await server().advance(0.001);
+  const hinted = (fee: { baseMsats: number; ppm: number }, blocks = 80) =>
+    rawInvoice({
+      timestamp: Math.floor(Date.parse(now) / 1_000),
+      fields: fields("xc", ["x", fromInteger(7_200)], ["c", fromInteger(blocks)], ["r", fromHex(hop(40, PAYEE, fee))]),
+    });
+  const greedy = hinted({ baseMsats: 0, ppm: 50_000 });
+  const order = { service: "tg", country: "US" };
+  const refused = { status: 400, error: { code: "INVALID_REFUND_INVOICE", field: "refundInvoice" } };
+  expect(await server().ask({ ...order, refundInvoice: greedy })).toMatchObject(refused);
+  expect(await server().ask({ ...order, refundInvoice: hinted({ baseMsats: 0, ppm: 0 }, 433) })).toMatchObject(refused);
+  const { bought } = await withNumber(server(), order);
+  expect(await server().redirect(bought, greedy)).toMatchObject(refused);
+  expect((await server().redirect(bought, hinted({ baseMsats: 500, ppm: 100 }))).status).toBe(200);
 });

@@ -51,6 +51,7 @@ describe("pay", () => {
           amt: "1234",
           fee_limit_sat: "7",
           timeout_seconds: 60,
+          cltv_limit: 1008,
           no_inflight_updates: false,
         },
       },
@@ -193,6 +194,7 @@ describe("pay", () => {
     ["invoice not for current active network 'mainnet'", "wrong_network"],
     ["the AMP flag (--amp or SendPaymentRequest.Amp) must be set to pay an AMP invoice", "unsupported_invoice"],
     ["cltv limit 2016 should be greater than 2019", "time_lock_too_long"],
+    ["total time lock of 1008 exceeds max allowed 800", "time_lock_not_allowed"],
   ];
   for (const [message, reason] of refusals) {
     test(`500 "${message}" is a failure once the node says that nothing is out`, async () => {

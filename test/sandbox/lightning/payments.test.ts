@@ -154,6 +154,23 @@ describe("sending", () => {
     });
   });
 
+  test("keeps to the limit of the route's whole time lock, and refuses one that no route could keep to", async () => {
+    const bench = new Bench();
+    const { invoice } = bench.peer.wallet.invoice();
+    // 80 blocks for the wallet, 80 for the node in the middle.
+    expect(payment(await bench.send(invoice, { amt: "1234", cltv_limit: 159 }))).toMatchObject({
+      failure_reason: "FAILURE_REASON_NO_ROUTE",
+    });
+    for (const [limit, words] of [
+      [83, "cltv limit 83 should be greater than 83"],
+      [2_017, "total time lock of 2017 exceeds max allowed 2016"],
+    ] as const) {
+      const refused = await bench.send(invoice, { amt: "1234", cltv_limit: limit });
+      expect([refused.status, refused.text]).toEqual([500, expect.stringContaining(words)]);
+    }
+    expect(payment(await bench.send(invoice, { amt: "1234", cltv_limit: 160 }))).toMatchObject({ status: "SUCCEEDED" });
+  });
+
   test("finds no route to a node it does not know", async () => {
     const bench = new Bench();
     const stranger = mintInvoice({ paymentHash: "ab".repeat(32), timestamp: seconds });

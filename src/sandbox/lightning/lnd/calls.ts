@@ -128,6 +128,7 @@ export class Calls {
       fee_limit_sat: "int",
       fee_limit_msat: "int",
       timeout_seconds: "int",
+      cltv_limit: "int",
       max_parts: "int",
       no_inflight_updates: "bool",
       // Once HTLCs are out, closing the stream does not call them back: there is nothing left to cancel.

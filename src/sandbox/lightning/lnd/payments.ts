@@ -16,6 +16,8 @@ export interface SendPayment {
   readonly amt_msat: number;
   readonly fee_limit_sat: number;
   readonly fee_limit_msat: number;
+  /** Longest time lock of the whole route in blocks; 0 is the node's own limit. */
+  readonly cltv_limit: number;
 }
 
 export interface ListPayments {
@@ -28,6 +30,10 @@ export interface ListPayments {
 }
 
 const DEFAULT_PAGE = 100;
+/** lnd: --max-cltv-expiry. */
+const MAX_CLTV_EXPIRY = 2_016;
+/** lnd adds it to the final delta, for blocks that are found meanwhile (routing: BlockPadding). */
+export const BLOCK_PADDING = 3;
 
 export class LndPayments {
   readonly #world: World;
@@ -46,11 +52,15 @@ export class LndPayments {
     if (!invoice.ok) throw new RpcError(UNKNOWN, invoice.reason);
     const feeLimitMsat = amountMsat(request.fee_limit_sat, request.fee_limit_msat);
     const valueMsat = this.#amountToPay(invoice, amountMsat(request.amt, request.amt_msat));
+    const maxBlocks = blocksAllowed(request.cltv_limit, invoice.finalCltv);
     if (invoice.payee === this.#books.publicKey("merchant")) throw new RpcError(UNKNOWN, "self-payments not allowed");
     const known = this.#payments.find(invoice.paymentHash)?.status;
     if (known === "SUCCEEDED") throw new RpcError(ALREADY_EXISTS, "invoice is already paid");
     if (known === "IN_FLIGHT") throw new RpcError(ALREADY_EXISTS, "payment is in transition");
-    return this.#payments.start({ invoice, bolt11: request.payment_request, valueMsat, feeLimitMsat }, fault);
+    return this.#payments.start(
+      { invoice, bolt11: request.payment_request, valueMsat, feeLimitMsat, maxBlocks },
+      fault,
+    );
   }
 
   /** @throws RpcError NotFound */
@@ -95,4 +105,16 @@ export class LndPayments {
     }
     return invoice.amountMsat ?? requested;
   }
+}
+
+/** lnd: lnrpc/routerrpc and routing, both called ValidateCLTVLimit. @throws RpcError */
+function blocksAllowed(limit: number, finalCltv: number): number {
+  if (limit > MAX_CLTV_EXPIRY) {
+    throw new RpcError(UNKNOWN, `total time lock of ${limit} exceeds max allowed ${MAX_CLTV_EXPIRY}`);
+  }
+  const allowed = limit || MAX_CLTV_EXPIRY;
+  if (allowed <= finalCltv + BLOCK_PADDING) {
+    throw new RpcError(UNKNOWN, `cltv limit ${allowed} should be greater than ${finalCltv + BLOCK_PADDING}`);
+  }
+  return allowed;
 }
