@@ -6,6 +6,8 @@ import { readFileSync, statSync } from "node:fs";
 import { DEFAULT_POLICY, type Policy, policyFault } from "../actors/order/policy.ts";
 import { AddressSet } from "./api/address.ts";
 import { parseRootKeys } from "./l402/keys.ts";
+import { NODE_KINDS, type NodeAddress, type NodeKind } from "./node.ts";
+import { readNode } from "./node-config.ts";
 import { parseSecretKey } from "./notices/keys.ts";
 import { configuredRelayUrl } from "./notices/relay-url.ts";
 import { LOG_LEVELS, type LogLevel } from "./ops/logs.ts";
@@ -61,13 +63,21 @@ export const SETTINGS = [
     group: "Lightning",
     name: "LIGHTNING_URL",
     fallback: "sandbox:",
-    help: "The node: lnd+https://host:8080, lnd+http://host:8080, or sandbox:.",
+    help: "The node: lnd+https://host:8080, cln+https://host:3010, or sandbox:.",
+    secret: true,
   },
   {
     group: "Lightning",
     name: "LIGHTNING_MACAROON",
     fallback: "",
     help: "LND macaroon, hex. As a file: the binary macaroon or hex.",
+    secret: true,
+  },
+  {
+    group: "Lightning",
+    name: "LIGHTNING_RUNE",
+    fallback: "",
+    help: "Core Lightning rune.",
     secret: true,
   },
   {
@@ -209,6 +219,12 @@ export const SETTINGS = [
   },
   {
     group: "Sandbox",
+    name: "SANDBOX_NODE",
+    fallback: "lnd",
+    help: "What the loopback node speaks: lnd or cln.",
+  },
+  {
+    group: "Sandbox",
     name: "SANDBOX_SMS_AFTER_MS",
     fallback: "4000",
     help: "An SMS arrives by itself after this; off for never.",
@@ -223,21 +239,17 @@ export const SETTINGS = [
 
 type Name = (typeof SETTINGS)[number]["name"];
 
-export interface LndConfig {
-  readonly baseUrl: string;
-  readonly macaroonHex: string;
-  readonly tlsCa: string | null;
-}
-
 /** Real peers, or the sandbox; never half of each. */
 export type Peers =
   | {
       readonly kind: "real";
-      readonly lnd: LndConfig;
+      readonly node: NodeAddress;
       readonly heroSms: { readonly baseUrl: string; readonly apiKey: string };
     }
   | {
       readonly kind: "sandbox";
+      /** What its node speaks. */
+      readonly node: NodeKind;
       readonly port: number;
       readonly url: string | null;
       readonly smsAfterMs: number | null;
@@ -358,36 +370,26 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
 const ONE: Multiplier = { numerator: 1n, denominator: 1n };
 
 function readPeers(read: Reader, port: number): Peers {
-  const lightning = read.text("LIGHTNING_URL");
   const apiKey = read.text("HEROSMS_API_KEY");
-  const sandboxNode = lightning === "sandbox:";
+  const sandboxNode = read.text("LIGHTNING_URL") === "sandbox:";
+  const node = readNode(read, sandboxNode);
   if (sandboxNode && apiKey === "") return readSandbox(read, port);
   if (sandboxNode) read.problems.push("HEROSMS_API_KEY is set, but LIGHTNING_URL is not: configure both or neither");
   else if (apiKey === "")
     read.problems.push("LIGHTNING_URL is set, but HEROSMS_API_KEY is not: configure both or neither");
-  const match = /^lnd\+(https?:\/\/[^\s/]+)\/?$/.exec(lightning);
-  if (!sandboxNode && !(match?.[1] && URL.canParse(match[1])))
-    read.wrong("LIGHTNING_URL", "lnd+https://host:port or sandbox:", null);
-  const macaroonHex = read.macaroon("LIGHTNING_MACAROON");
-  if (!sandboxNode && macaroonHex === "") read.problems.push("LIGHTNING_MACAROON is needed to talk to LND");
-  const tlsCa = read.file("LIGHTNING_TLS_CERT_FILE");
-  const heroSms = { baseUrl: read.url("HEROSMS_URL"), apiKey };
-  return { kind: "real", lnd: { baseUrl: match?.[1] ?? "", macaroonHex, tlsCa }, heroSms };
+  return { kind: "real", node, heroSms: { baseUrl: read.url("HEROSMS_URL"), apiKey } };
 }
 
 function readSandbox(read: Reader, port: number): Peers {
   if (read.oneOf("REFUSE_SANDBOX", ["0", "1"]) === "1") {
     read.problems.push("Sandbox mode is refused here: set LIGHTNING_URL and HEROSMS_API_KEY");
   }
-  // A forgotten LIGHTNING_URL must not turn a shop into a toy.
-  if (read.macaroon("LIGHTNING_MACAROON") !== "") {
-    read.problems.push("LIGHTNING_MACAROON is set, but LIGHTNING_URL names no node");
-  }
   const own = read.text("SANDBOX_PORT");
   const url = read.url("SANDBOX_URL");
   const after = read.text("SANDBOX_SMS_AFTER_MS");
   return {
     kind: "sandbox",
+    node: read.oneOf("SANDBOX_NODE", NODE_KINDS),
     port: own === "" && port < 65_535 ? (port === 0 ? 0 : port + 1) : read.integer("SANDBOX_PORT", 0, 65_535),
     url: url === "" ? null : url,
     smsAfterMs: after === "off" ? null : read.integer("SANDBOX_SMS_AFTER_MS", 0, 86_400_000),

@@ -157,13 +157,14 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
         hostname: "127.0.0.1",
         smsAfterMs: peers.smsAfterMs,
         bans: peers.bans,
+        node: peers.node,
         webhooks: () => (service ? [webhookUrl(service.port)] : []),
       });
     } else if (peers.kind === "sandbox" && peers.url !== null) {
       await followClock(world, peers.url, { webhookUrl: webhookUrl(config.port), signal: stopping });
     }
     const url = sandbox?.url ?? (peers.kind === "sandbox" ? peers.url : null);
-    const addresses = peers.kind === "real" ? realAddresses(peers) : sandboxAddresses(url ?? "");
+    const addresses = peers.kind === "real" ? realAddresses(peers) : sandboxAddresses(url ?? "", peers.node);
     service = await startService({
       config,
       world,

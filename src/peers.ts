@@ -2,7 +2,7 @@
 import type { World } from "../actors/runtime/world.ts";
 import type { ServicePeers } from "./assembly.ts";
 import type { Config, Peers } from "./config.ts";
-import { createLnd } from "./lightning/lnd.ts";
+import { createNode, loopbackNode, type NodeAddress, type NodeKind } from "./node.ts";
 import { FirebaseRates } from "./pricing/firebase.ts";
 import { coinbase, coinGecko, kraken, mempoolSpace, type PriceSource } from "./pricing/sources.ts";
 import { createHeroSms } from "./provider/herosms/adapter.ts";
@@ -10,7 +10,7 @@ import type { AccountTrouble } from "./provider/port.ts";
 
 /** Where the peers are, when they are not the public ones. */
 export interface PeerAddresses {
-  readonly lnd: { readonly baseUrl: string; readonly macaroonHex: string; readonly tlsCa: string | null };
+  readonly node: NodeAddress;
   readonly heroSms: { readonly baseUrl: string; readonly apiKey: string };
   /** Base URL per price source; null for the public ones. */
   readonly prices: ((name: string) => string) | null;
@@ -19,7 +19,7 @@ export interface PeerAddresses {
 }
 
 export const realAddresses = (peers: Peers & { kind: "real" }): PeerAddresses => ({
-  lnd: peers.lnd,
+  node: peers.node,
   heroSms: peers.heroSms,
   prices: null,
   relays: null,
@@ -27,8 +27,8 @@ export const realAddresses = (peers: Peers & { kind: "real" }): PeerAddresses =>
 });
 
 /** The loopback peers under one URL speak the same protocols as the real ones. */
-export const sandboxAddresses = (url: string): PeerAddresses => ({
-  lnd: { baseUrl: url, macaroonHex: "5a4d", tlsCa: null },
+export const sandboxAddresses = (url: string, node: NodeKind = "lnd"): PeerAddresses => ({
+  node: loopbackNode(node, url),
   heroSms: { baseUrl: url, apiKey: "sandbox" },
   prices: (name) => `${url}/prices/${name}`,
   relays: [`${url.replace(/^http/, "ws")}/relay`],
@@ -36,11 +36,10 @@ export const sandboxAddresses = (url: string): PeerAddresses => ({
 });
 
 export function createPeers(world: World, config: Config, addresses: PeerAddresses): ServicePeers {
-  const { lnd, heroSms, relays, sandbox } = addresses;
+  const { node, heroSms, relays, sandbox } = addresses;
   const troubles = { listener: (_: AccountTrouble) => {} };
-  const { tlsCa, ...node } = lnd;
   return {
-    node: createLnd({ world, ...node, ...(tlsCa !== null && { tlsCa }) }),
+    node: createNode(world, node),
     provider: createHeroSms({ world, ...heroSms, onTrouble: (trouble) => troubles.listener(trouble) }),
     priceSources: priceSources(config, addresses),
     sharedRates: sharedRates(world, config),

@@ -18,6 +18,10 @@ export interface Call {
    * connection was reset; on a connection of its own it does not.
    */
   readonly once?: boolean;
+  /** Ends the call early; then the answer is lost. */
+  readonly signal?: AbortSignal;
+  /** The call waits for something to happen, and may wait long: a steered clock does not wait for it. */
+  readonly idle?: boolean;
 }
 
 /** A complete answer. Its body is text whatever the content type says; peers are known to lie about it. */
@@ -50,7 +54,10 @@ const CLOCK_PATIENCE_MS = 250;
  */
 export async function call(world: World, request: Call): Promise<Answer> {
   const limit = new AbortController();
-  const release = world.hold("network call", CLOCK_PATIENCE_MS);
+  const release = request.idle ? () => {} : world.hold("network call", CLOCK_PATIENCE_MS);
+  const stop = () => limit.abort();
+  request.signal?.addEventListener("abort", stop, { once: true });
+  if (request.signal?.aborted) stop();
   const stopTimer = world.at(world.now() + request.timeoutMs, () => limit.abort());
   try {
     const response = await world.fetch(request.url, fetchOptions(request, limit.signal));
@@ -60,6 +67,7 @@ export async function call(world: World, request: Call): Promise<Answer> {
     if (error instanceof AnswerLost) throw error;
     throw new AnswerLost(limit.signal.aborted ? "timeout" : "network", { cause: error });
   } finally {
+    request.signal?.removeEventListener("abort", stop);
     stopTimer();
     release();
   }
@@ -74,6 +82,8 @@ function fetchOptions(request: Call, signal: AbortSignal): FetchOptions {
     ...(request.body !== undefined && { body: request.body }),
     ...(request.tls && { tls: request.tls }),
     ...(request.once && { keepalive: false as const }),
+    // Bun has a limit of its own for silence, which such a call would pass.
+    ...(request.idle && { timeout: false as const }),
   };
 }
 

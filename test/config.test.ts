@@ -3,9 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, envExample, loadConfig, SETTINGS, type Setting } from "../src/config.ts";
+import { NODE_KINDS, NODE_URLS } from "../src/node.ts";
+import { NODE_KINDS as LOOPBACK_KINDS } from "../src/sandbox/lightning/peer.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const REAL = { LIGHTNING_URL: "lnd+https://node:8080", LIGHTNING_MACAROON: "0201", HEROSMS_API_KEY: "key" };
+
+const RUNE = "k3JQ5cRvC2mNa7Yw0UeXzB9fLdTgHsKqPoIiVuWyEtA9MA==";
 
 let folder = "";
 beforeAll(() => {
@@ -161,6 +165,7 @@ describe("peers", () => {
   test("are the sandbox when nothing is configured, on the next port", () => {
     expect(good({ PORT: "4000" }).peers).toEqual({
       kind: "sandbox",
+      node: "lnd",
       port: 4001,
       url: null,
       smsAfterMs: 4000,
@@ -173,15 +178,45 @@ describe("peers", () => {
   test("are real with node, macaroon and API key", () => {
     expect(good({ ...REAL, LIGHTNING_URL: "lnd+http://127.0.0.1:8080/" }).peers).toEqual({
       kind: "real",
-      lnd: { baseUrl: "http://127.0.0.1:8080", macaroonHex: "0201", tlsCa: null },
+      node: { kind: "lnd", baseUrl: "http://127.0.0.1:8080", macaroonHex: "0201", tlsCa: null },
       heroSms: { baseUrl: "https://hero-sms.com", apiKey: "key" },
     });
+  });
+
+  test("are any of the nodes, each with its own secret", () => {
+    const { LIGHTNING_MACAROON: _, ...base } = REAL;
+    const node = (env: Record<string, string>) => {
+      const { peers } = good({ ...base, ...env });
+      return peers.kind === "real" ? peers.node : null;
+    };
+    expect(node({ LIGHTNING_URL: "cln+https://node:3010", LIGHTNING_RUNE: RUNE })).toEqual({
+      kind: "cln",
+      baseUrl: "https://node:3010",
+      rune: RUNE,
+      tlsCa: null,
+    });
+    expect(
+      node({ LIGHTNING_URL_FILE: file("url", "cln+http://node:3010\n"), LIGHTNING_URL: "", LIGHTNING_RUNE: RUNE }),
+    ).toMatchObject({
+      baseUrl: "http://node:3010",
+    });
+    expect(problems({ ...base, LIGHTNING_URL: "cln+https://node:3010", LIGHTNING_RUNE: "x y" })).toContain(
+      "LIGHTNING_RUNE must be a rune",
+    );
+  });
+
+  test("of the sandbox speak what is asked for", () => {
+    for (const node of NODE_KINDS) expect(good({ SANDBOX_NODE: node }).peers).toMatchObject({ kind: "sandbox", node });
+    expect(problems({ SANDBOX_NODE: "eclair" })).toEqual([`SANDBOX_NODE must be one of ${NODE_KINDS.join(", ")}`]);
+    expect([...LOOPBACK_KINDS]).toEqual([...NODE_KINDS]);
   });
 
   const halves: [what: string, env: Record<string, string>, problem: string][] = [
     ["a provider without a node", { HEROSMS_API_KEY: "key" }, "HEROSMS_API_KEY is set, but LIGHTNING_URL is not"],
     ["a node without a provider", { ...REAL, HEROSMS_API_KEY: "" }, "LIGHTNING_URL is set, but HEROSMS_API_KEY is not"],
     ["a node without a macaroon", { ...REAL, LIGHTNING_MACAROON: "" }, "LIGHTNING_MACAROON is needed"],
+    ["a rune for LND", { ...REAL, LIGHTNING_RUNE: RUNE }, "LIGHTNING_RUNE is set, but LIGHTNING_URL names LND"],
+    ["a rune without a node", { LIGHTNING_RUNE: RUNE }, "LIGHTNING_RUNE is set, but LIGHTNING_URL names no node"],
     ["a macaroon without a node", { LIGHTNING_MACAROON: "0201" }, "LIGHTNING_MACAROON is set, but LIGHTNING_URL"],
     ["a database secret without its URL", { FIREBASE_SECRET: "x" }, "FIREBASE_SECRET is set, but FIREBASE_URL is not"],
   ];
@@ -191,14 +226,15 @@ describe("peers", () => {
     expect(found[0]).toStartWith(problem);
   });
 
-  test.each(["https://node:8080", "lnd+ftp://node", "lnd+https://node:99999", "lnd+https://node/v1", "cln+https://n"])(
-    "a node at %s is refused",
-    (url) => {
-      expect(problems({ ...REAL, LIGHTNING_URL: url })).toEqual([
-        "LIGHTNING_URL must be lnd+https://host:port or sandbox:",
-      ]);
-    },
-  );
+  test.each([
+    "https://node:8080",
+    "lnd+ftp://node",
+    "lnd+https://node:99999",
+    "lnd+https://node/v1",
+    "eclair+https://n",
+  ])("a node at %s is refused", (url) => {
+    expect(problems({ ...REAL, LIGHTNING_URL: url })).toEqual([`LIGHTNING_URL must be ${NODE_URLS}`]);
+  });
 
   test("are never the sandbox where it is refused", () => {
     const refusal = ["Sandbox mode is refused here: set LIGHTNING_URL and HEROSMS_API_KEY"];
@@ -245,7 +281,7 @@ describe("secrets from files", () => {
   const { LIGHTNING_MACAROON: _, ...withoutMacaroon } = REAL;
   const macaroonOf = (env: Record<string, string>) => {
     const { peers } = good({ ...withoutMacaroon, ...env });
-    return peers.kind === "real" ? peers.lnd.macaroonHex : null;
+    return peers.kind === "real" && peers.node.kind === "lnd" ? peers.node.macaroonHex : null;
   };
 
   test("may be LND's binary macaroon, or its hex", () => {
@@ -259,7 +295,7 @@ describe("secrets from files", () => {
   test("hold the node's certificate as it is", () => {
     const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
     const { peers } = good({ ...REAL, LIGHTNING_TLS_CERT_FILE: file("tls.cert", pem) });
-    expect(peers).toMatchObject({ lnd: { tlsCa: pem } });
+    expect(peers).toMatchObject({ node: { tlsCa: pem } });
   });
 });
 

@@ -25,7 +25,7 @@ export interface LndOptions {
   /** The bytes of the macaroon file in hex. */
   readonly macaroonHex: string;
   /** PEM text of the certificate, or of its authority, when the system does not trust it (lnd signs its own). */
-  readonly tlsCa?: string;
+  readonly tlsCa?: string | undefined;
 }
 
 /** lnd's names of networks (lncfg: NormalizeNetwork) and their BOLT11 prefixes. */

@@ -3,7 +3,7 @@
  */
 import type { PeerName } from "./faults.ts";
 import { FIREBASE_ACTIONS, FIREBASE_FAULTS } from "./firebase.ts";
-import { LND_ACTIONS, lndFaults } from "./lightning/lnd/faults.ts";
+import { NODE_ACTIONS, nodeFaults } from "./lightning/fault-names.ts";
 import { PRICE_ACTIONS, PRICE_FAULTS } from "./prices.ts";
 import { CALL_FAULTS } from "./provider/misbehaviour.ts";
 import { WEBHOOK_FAULTS } from "./provider/webhooks.ts";
@@ -15,7 +15,7 @@ const KNOWN: Readonly<Record<PeerName, ReadonlyMap<string, readonly string[]>>> 
     ["*", CALL_FAULTS],
     ["webhook", WEBHOOK_FAULTS],
   ]),
-  node: byAction(LND_ACTIONS, lndFaults),
+  node: byAction(NODE_ACTIONS, nodeFaults),
   prices: byAction(PRICE_ACTIONS, () => PRICE_FAULTS),
   firebase: byAction(FIREBASE_ACTIONS, () => FIREBASE_FAULTS),
   relay: byAction(RELAY_ACTIONS, () => RELAY_FAULTS),

@@ -11,7 +11,7 @@ import { type Controlled, control } from "./control.ts";
 import { ConnectionReset, Faults } from "./faults.ts";
 import { FirebasePeer } from "./firebase.ts";
 import { Followers } from "./followers.ts";
-import { LightningPeer } from "./lightning/peer.ts";
+import { LightningPeer, type NodeKind } from "./lightning/peer.ts";
 import { isFromHere } from "./loopback.ts";
 import { PricePeer } from "./prices.ts";
 import { COMPAT_PATH, ProviderPeer } from "./provider/peer.ts";
@@ -29,6 +29,8 @@ export interface SandboxOptions {
   readonly smsAfterMs: number | null;
   /** Whether the provider bans accounts whose numbers bring no SMS. Default: no. */
   readonly bans?: boolean;
+  /** What the merchant's node speaks; default lnd. */
+  readonly node?: NodeKind;
   /** Where the provider posts its webhooks, beside the services that follow the clock. */
   readonly webhooks: () => readonly string[];
   /** Secret the Firebase peer asks for. Default: none. */
@@ -69,7 +71,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     bans: options.bans ?? false,
     webhooks,
   });
-  const lightning = new LightningPeer({ world, books, faults });
+  const lightning = new LightningPeer({ world, books, faults, kind: options.node ?? "lnd" });
   const prices = new PricePeer({ world, faults });
   const firebase = new FirebasePeer({ books, faults, auth: options.firebaseAuth ?? null });
   const relay = new RelayPeer({ world, faults });

@@ -5,6 +5,7 @@
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { readClockOffset } from "./books.ts";
 import { CONTROL_CALLS } from "./control.ts";
+import { NODE_KINDS } from "./lightning/peer.ts";
 import { startSandbox } from "./server.ts";
 
 const DEFAULT_PORT = 3001;
@@ -19,13 +20,19 @@ function whole(name: string, text: string | undefined, fallback: number, max: nu
   process.exit(1);
 }
 
-const { SANDBOX_PORT, SANDBOX_SMS_AFTER_MS, SANDBOX_BANS, DATA_DIR } = process.env;
+const { SANDBOX_PORT, SANDBOX_SMS_AFTER_MS, SANDBOX_BANS, SANDBOX_NODE, DATA_DIR } = process.env;
+const node = NODE_KINDS.find((kind) => kind === (SANDBOX_NODE || "lnd"));
+if (!node) {
+  console.error(`SANDBOX_NODE must be one of ${NODE_KINDS.join(", ")}`);
+  process.exit(1);
+}
 const dataDir = DATA_DIR || "./var";
 const sandbox = await startSandbox({
   world: new RealWorld(readClockOffset(dataDir)),
   dataDir,
   port: whole("SANDBOX_PORT", SANDBOX_PORT, DEFAULT_PORT, 65_535),
   hostname: "127.0.0.1",
+  node,
   smsAfterMs:
     SANDBOX_SMS_AFTER_MS === "off"
       ? null

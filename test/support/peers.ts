@@ -10,8 +10,11 @@ const READY_MS = 20_000;
 /** Below the range from which systems take the ports of outgoing connections, so that the port is still free at a restart. */
 const PORTS = { first: 20_000, count: 12_000 } as const;
 
-/** `dir` holds the books of the peers and, apart from them, the data of the service; both go at the end. */
-export async function startPeers() {
+/**
+ * `dir` holds the books of the peers and, apart from them, the data of the service; both go at the end.
+ * @param node what the node speaks, for both processes.
+ */
+export async function startPeers(node = "lnd") {
   const dir = mkdtempSync(join(tmpdir(), "l402-peers-"));
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../src/sandbox/standalone.ts")], {
     env: {
@@ -19,6 +22,7 @@ export async function startPeers() {
       SANDBOX_PORT: "0",
       DATA_DIR: join(dir, "peers"),
       SANDBOX_SMS_AFTER_MS: "off",
+      SANDBOX_NODE: node,
     },
     stdout: "pipe",
     stderr: "ignore",
@@ -33,7 +37,10 @@ export async function startPeers() {
     dataDir: join(dir, "service"),
     /** Starts the service, always on the same port and data. */
     start: (env: ServerOptions["env"] = {}): Promise<RunningServer> =>
-      startServer({ env: { SANDBOX_URL: url, PORT: String(port), ...env }, dataDir: join(dir, "service") }),
+      startServer({
+        env: { SANDBOX_URL: url, SANDBOX_NODE: node, PORT: String(port), ...env },
+        dataDir: join(dir, "service"),
+      }),
     pay: (invoice: string) => control<{ preimage: string; paymentHash: string }>("POST", "/wallet/pay", { invoice }),
     advance: (advanceSeconds: number) => control<{ now: string }>("POST", "/clock", { advanceSeconds }),
     sms: (phoneNumber: string | null, text: string) => control("POST", "/sms", { phoneNumber, text }),

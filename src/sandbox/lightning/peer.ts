@@ -1,10 +1,13 @@
 /** The Lightning peer of the sandbox: the merchant's node in the protocol that was chosen, and the customer's wallet. */
+import { ClnServer } from "./cln/peer.ts";
 import { LndServer } from "./lnd/peer.ts";
 import { createNetwork, type Network, type NetworkOptions, type NodeServer } from "./network.ts";
 import type { Wallet } from "./wallet.ts";
 
-export const NODE_KINDS = ["lnd"] as const;
+export const NODE_KINDS = ["lnd", "cln"] as const;
 export type NodeKind = (typeof NODE_KINDS)[number];
+
+const SERVERS: Readonly<Record<NodeKind, new (network: Network) => NodeServer>> = { lnd: LndServer, cln: ClnServer };
 
 export class LightningPeer {
   readonly kind: NodeKind;
@@ -14,7 +17,7 @@ export class LightningPeer {
   constructor({ kind = "lnd", ...options }: NetworkOptions & { readonly kind?: NodeKind }) {
     this.kind = kind;
     this.#network = createNetwork(options);
-    this.#server = new LndServer(this.#network);
+    this.#server = new SERVERS[kind](this.#network);
   }
 
   /** The customer's wallet. */

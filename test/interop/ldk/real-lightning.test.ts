@@ -70,7 +70,7 @@ async function startAgain(): Promise<void> {
       blockedServices: new Set(),
       blockedCountries: new Set(),
     },
-    peers: createPeers(world, loaded.config, { ...addresses, lnd: { ...addresses.lnd, baseUrl: front.url } }),
+    peers: createPeers(world, loaded.config, { ...addresses, node: { ...addresses.node, baseUrl: front.url } }),
     webhookSecret: WEBHOOK_SECRET,
   });
 }

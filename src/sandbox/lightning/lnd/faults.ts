@@ -19,7 +19,7 @@ export const LND_ACTIONS = [
 export type LndAction = (typeof LND_ACTIONS)[number];
 
 const OWN: Partial<Record<LndAction, readonly string[]>> = {
-  send: PAYMENT_FAULTS,
+  send: [...PAYMENT_FAULTS, "forbidden"],
   subscribe: ["stream_cut", "silent_stream", "duplicate_events"],
 };
 

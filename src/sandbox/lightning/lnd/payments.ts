@@ -48,6 +48,8 @@ export class LndPayments {
 
   /** Pays, or begins to. A refusal to start it is an RpcError. @throws RpcError */
   send(request: SendPayment, fault: Fault | null): PaymentRow {
+    // What the bakery says of a macaroon that lacks a permission.
+    if (fault?.fault === "forbidden") throw new RpcError(UNKNOWN, "permission denied");
     const invoice = this.#books.read(request.payment_request);
     if (!invoice.ok) throw new RpcError(UNKNOWN, invoice.reason);
     const feeLimitMsat = amountMsat(request.fee_limit_sat, request.fee_limit_msat);

@@ -1,0 +1,106 @@
+/**
+ * A node that runs Core Lightning (24.11 or newer), over clnrest. The rune needs the methods `getinfo`, `listpeerchannels`,
+ * `invoice`, `listinvoices`, `delinvoice`, `wait`, `waitanyinvoice`, `xpay` and `listpays` and no others.
+ */
+import { sats } from "../../actors/order/money.ts";
+import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
+import type { World } from "../../actors/runtime/world.ts";
+import { isObject, malformed } from "./answers.ts";
+import { cancelInvoice, createInvoice, lookupInvoice } from "./cln/invoices.ts";
+import { lookupPayment, mayPay, pay } from "./cln/payments.ts";
+import { type ClnRest, demand, msatOf } from "./cln/rest.ts";
+import { settledSince, settlements } from "./cln/settlements.ts";
+import {
+  type LightningNode,
+  type Network,
+  type NodeBalance,
+  type NodeInfo,
+  type NodeTraits,
+  NodeUnavailable,
+} from "./port.ts";
+
+export interface ClnOptions {
+  readonly world: World;
+  /** Of clnrest, e.g. `https://127.0.0.1:3010`. */
+  readonly baseUrl: string;
+  readonly rune: string;
+  /** PEM text of the node's `ca.pem`, when the system does not trust it (Core Lightning makes its own). */
+  readonly tlsCa?: string | undefined;
+}
+
+const TRAITS: NodeTraits = {
+  name: "Core Lightning",
+  provenBy: "invoices",
+  settlesAfterExpiryMs: 0,
+  feeLimit: "node",
+  timeLimit: true,
+  feeCap: DEFAULT_FEE_CAP,
+};
+
+/** Core Lightning's names of networks (bitcoin/chainparams.c) and their BOLT 11 prefixes. */
+const NETWORKS: Readonly<Record<string, Network>> = {
+  bitcoin: "bc",
+  testnet: "tb",
+  testnet4: "tb",
+  signet: "tbs",
+  regtest: "bcrt",
+};
+
+/** Channels that can send; one that is being spliced goes on to work. */
+const USABLE: readonly unknown[] = ["CHANNELD_NORMAL", "CHANNELD_AWAITING_SPLICE"];
+
+export function createCln({ world, baseUrl, rune, tlsCa }: ClnOptions): LightningNode {
+  const rest: ClnRest = {
+    world,
+    baseUrl: baseUrl.replace(/\/+$/, ""),
+    rune,
+    ...(tlsCa !== undefined && { tls: { ca: tlsCa } }),
+  };
+  /** A node never changes its network, so one answer is enough to check every invoice it makes. */
+  let network: Network | null = null;
+  const info = async (): Promise<NodeInfo> => {
+    const answer = await readInfo(rest);
+    network = answer.network;
+    return answer;
+  };
+  return {
+    traits: TRAITS,
+    info,
+    balance: () => readBalance(rest),
+    createInvoice: async (wanted) => createInvoice(rest, network ?? (await info()).network, wanted),
+    lookupInvoice: (hash) => lookupInvoice(rest, hash),
+    cancelInvoice: (hash) => cancelInvoice(rest, hash),
+    settlements: (cursor, signal) => settlements(rest, cursor, signal),
+    settledSince: (since) => settledSince(rest, since),
+    pay: (payment) => pay(rest, payment),
+    lookupPayment: (hash) => lookupPayment(rest, hash),
+    mayPay: () => mayPay(rest),
+  };
+}
+
+async function readInfo(rest: ClnRest): Promise<NodeInfo> {
+  const method = "getinfo";
+  const body = await demand(rest, { method });
+  const { id, alias, network: name } = body;
+  if (typeof id !== "string" || !/^0[23][0-9a-f]{64}$/.test(id)) throw malformed(method);
+  const network = NETWORKS[String(name)];
+  if (!network) throw new NodeUnavailable(`${method}: unsupported network`);
+  const synced = body.warning_bitcoind_sync === undefined && body.warning_lightningd_sync === undefined;
+  return { pubkey: id, network, alias: typeof alias === "string" ? alias : "", synced };
+}
+
+async function readBalance(rest: ClnRest): Promise<NodeBalance> {
+  const method = "listpeerchannels";
+  const { channels } = await demand(rest, { method, maxBytes: 16 * 1024 * 1024 });
+  if (!Array.isArray(channels)) throw malformed(method);
+  let [outbound, inbound] = [0, 0];
+  for (const channel of channels as unknown[]) {
+    if (!isObject(channel)) throw malformed(method);
+    if (!USABLE.includes(channel.state)) continue;
+    const [spendable, receivable] = [msatOf(channel.spendable_msat), msatOf(channel.receivable_msat)];
+    if (spendable === null || receivable === null) throw malformed(method);
+    outbound += spendable;
+    inbound += receivable;
+  }
+  return { outboundSats: sats(Math.floor(outbound / 1000)), inboundSats: sats(Math.floor(inbound / 1000)) };
+}

@@ -1,0 +1,44 @@
+/** The part of the configuration that names the Lightning node and its secrets. Mistakes are collected like all others. */
+import { NODE_KINDS, NODE_URLS, type NodeAddress, type NodeKind, parseNodeUrl } from "./node.ts";
+
+const SECRETS = {
+  lnd: { setting: "LIGHTNING_MACAROON", name: "LND" },
+  cln: { setting: "LIGHTNING_RUNE", name: "Core Lightning" },
+} as const satisfies Record<NodeKind, { readonly setting: string; readonly name: string }>;
+
+type Setting = "LIGHTNING_URL" | "LIGHTNING_TLS_CERT_FILE" | (typeof SECRETS)[NodeKind]["setting"];
+
+/** As `config.ts` reads settings. */
+interface Reader {
+  readonly problems: string[];
+  text(name: Setting): string;
+  file(name: Setting): string | null;
+  macaroon(name: Setting): string;
+  wrong<T>(name: Setting, expected: string, instead: T): T;
+}
+
+/** Base64url of a hash and restrictions. */
+const RUNE = /^[A-Za-z0-9_-]{43,}={0,2}$/;
+
+/** A secret of another kind of node is a mistake: a forgotten LIGHTNING_URL must not turn a shop into a toy. */
+export function readNode(read: Reader, sandbox: boolean): NodeAddress {
+  const url = sandbox ? null : parseNodeUrl(read.text("LIGHTNING_URL"));
+  if (!sandbox && !url) read.wrong("LIGHTNING_URL", NODE_URLS, null);
+  const tlsCa = read.file("LIGHTNING_TLS_CERT_FILE");
+  const rune = read.text("LIGHTNING_RUNE");
+  const secrets = {
+    lnd: read.macaroon("LIGHTNING_MACAROON"),
+    cln: rune === "" || RUNE.test(rune) ? rune : read.wrong("LIGHTNING_RUNE", "a rune", ""),
+  };
+  for (const kind of NODE_KINDS) {
+    const { setting, name } = SECRETS[kind];
+    if (url?.kind === kind && secrets[kind] === "") read.problems.push(`${setting} is needed to talk to ${name}`);
+    if ((url || sandbox) && url?.kind !== kind && secrets[kind] !== "") {
+      const what = url ? `names ${SECRETS[url.kind].name}` : "names no node";
+      read.problems.push(`${setting} is set, but LIGHTNING_URL ${what}`);
+    }
+  }
+  const baseUrl = url?.baseUrl ?? "";
+  if (url?.kind === "cln") return { kind: "cln", baseUrl, rune: secrets.cln, tlsCa };
+  return { kind: "lnd", baseUrl, macaroonHex: secrets.lnd, tlsCa };
+}
