@@ -8,14 +8,17 @@ import { encodeIdentifier } from "./identifier.ts";
 import type { RootKeys } from "./keys.ts";
 import { encodeMacaroon, mint } from "./macaroon.ts";
 
-export interface ChallengeRequest {
+export interface MacaroonRequest {
   readonly keys: RootKeys;
   readonly world: World;
   /** Lower-case hex. Must be the invoice's: clients compare. */
   readonly paymentHash: string;
-  readonly bolt11: string;
   readonly orderId: string;
   readonly validUntil: Millis;
+}
+
+export interface ChallengeRequest extends MacaroonRequest {
+  readonly bolt11: string;
 }
 
 export interface Challenge {
@@ -38,7 +41,15 @@ const MAX_ATTEMPTS = 30;
 
 /** @throws RangeError when a part does not fit into a header; Error when randomness is broken. */
 export function mintChallenge(request: ChallengeRequest): Challenge {
-  const { keys, world, paymentHash, orderId, validUntil, bolt11 } = request;
+  const macaroon = mintMacaroon(request);
+  return { macaroon, header: challengeHeader(macaroon, request.bolt11) };
+}
+
+/**
+ * The macaroon alone, as text: an order that was scrubbed has no invoice any more, and a credential all the same.
+ * @throws RangeError when a part does not fit; Error when randomness is broken.
+ */
+export function mintMacaroon({ keys, world, paymentHash, orderId, validUntil }: MacaroonRequest): string {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(orderId)) throw new RangeError("Order id must be 1 to 64 url-safe characters");
   if (!Number.isSafeInteger(validUntil) || validUntil <= 0) throw new RangeError("Expiry of a macaroon must be a time");
   const caveats = mintedCaveats(orderId, validUntil);
@@ -48,7 +59,7 @@ export function mintChallenge(request: ChallengeRequest): Challenge {
     if (!rootKey) throw new Error("The minting key does not know its own identifier");
     const location = LOCATIONS[attempt % LOCATIONS.length] ?? LOCATIONS[0];
     const macaroon = encodeBase64(encodeMacaroon(mint({ rootKey, identifier, location, caveats })));
-    if (!UNLUCKY.test(macaroon)) return { macaroon, header: challengeHeader(macaroon, bolt11) };
+    if (!UNLUCKY.test(macaroon)) return macaroon;
   }
   throw new Error("No macaroon without a reserved word could be minted");
 }

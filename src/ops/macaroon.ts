@@ -14,7 +14,7 @@ import { decodeIdentifier } from "../l402/identifier.ts";
 import type { RootKeys } from "../l402/keys.ts";
 import { attenuate, encodeMacaroon, type Macaroon } from "../l402/macaroon.ts";
 import type { Revocations } from "../l402/revocations.ts";
-import { mintFor } from "../orders/credential.ts";
+import { macaroonFor } from "../orders/credential.ts";
 import { openReadOnly } from "./doctor/database.ts";
 
 export interface MacaroonOptions {
@@ -131,7 +131,7 @@ function mintAgain(order: string | undefined, caveats: readonly string[], option
     const found = new Store(opened.db).order(order as OrderId);
     if (!found) return print(out, "No such order", 1);
     const [first] = presentedAs(
-      `${mintFor(found, { keys: rootKeys, world, revocations: revocations() }).macaroon}:`,
+      `${macaroonFor(found, { keys: rootKeys, world, revocations: revocations() })}:`,
     ).credentials;
     if (!first) throw new Error("A minted macaroon cannot be read");
     return print(out, encode(narrowed(first.macaroon, caveats)), 0);

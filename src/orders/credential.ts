@@ -2,25 +2,24 @@
 import type { Order } from "../../actors/order/state.ts";
 import { rentalMs } from "../../actors/order/terms.ts";
 import type { Millis, World } from "../../actors/runtime/world.ts";
-import { type Challenge, mintChallenge } from "../l402/challenge.ts";
+import { mintMacaroon } from "../l402/challenge.ts";
 import type { RootKeys } from "../l402/keys.ts";
 import { type Revocations, tokenBytes } from "../l402/revocations.ts";
 
 /** A credential outlives every refund: the claim window, and time to read how it ended. */
 const CREDENTIAL_SLACK_MS = 30 * 86_400_000;
 
-/** The macaroon of an order and its challenge. Asked for again it is the same, so that nothing new is handed out. */
-export function mintFor(
+/** The macaroon of an order, base64. Asked for again it is the same, so that nothing new is handed out. */
+export function macaroonFor(
   order: Order,
   { keys, world, revocations }: { readonly keys: RootKeys; readonly world: World; readonly revocations: Revocations },
-): Challenge {
+): string {
   const { id: orderId, terms } = order;
   const generation = revocations.generationOf(orderId);
-  return mintChallenge({
+  return mintMacaroon({
     keys,
     world: { ...world, random: (length) => tokenBytes(orderId, generation, length) },
     paymentHash: terms.paymentHash,
-    bolt11: terms.invoice,
     orderId,
     validUntil: validUntil(order),
   });

@@ -14,7 +14,7 @@ import { challengeHeader } from "../l402/challenge.ts";
 import type { RootKeys } from "../l402/keys.ts";
 import type { Revocations } from "../l402/revocations.ts";
 import { temporarily } from "./admission.ts";
-import { mintFor } from "./credential.ts";
+import { macaroonFor } from "./credential.ts";
 import type { Bearer, Challenge, Created, CreateInput, OrderDesk } from "./desk.ts";
 import { type DestinationRules, destinationTaken, readDestination, refundToSend } from "./destination.ts";
 import { KEY_TAKEN, type KeyClaim, type Opening } from "./open.ts";
@@ -91,7 +91,7 @@ export class Front implements OrderDesk {
 
   macaroonOf(bearer: Bearer): string | null {
     const order = this.#find(bearer);
-    return order && bearer.capabilities === "all" ? this.#challenge(order).macaroon : null;
+    return order && bearer.capabilities === "all" ? macaroonFor(order, this.#options) : null;
   }
 
   async cancel(bearer: Bearer): Promise<OrderView | Problem> {
@@ -207,10 +207,8 @@ export class Front implements OrderDesk {
 
   #challenge(order: Order, presented?: string): Challenge {
     const { invoice, paymentHash, priceSats, invoiceExpiresAt } = order.terms;
-    const { macaroon, header } =
-      presented === undefined
-        ? mintFor(order, this.#options)
-        : { macaroon: presented, header: challengeHeader(presented, invoice) };
+    const macaroon = presented ?? macaroonFor(order, this.#options);
+    const header = challengeHeader(macaroon, invoice);
     const expiresAt = iso(invoiceExpiresAt);
     return { kind: "challenge", orderId: order.id, invoice, macaroon, header, priceSats, paymentHash, expiresAt };
   }

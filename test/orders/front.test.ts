@@ -1,8 +1,13 @@
 import { expect, test } from "bun:test";
 import type { Order } from "../../actors/order/state.ts";
+import { presentedAs } from "../../src/l402/authorization.ts";
+import { RootKeys } from "../../src/l402/keys.ts";
+import { NOTHING_REVOKED } from "../../src/l402/revocations.ts";
 import type { CreateInput } from "../../src/orders/desk.ts";
 import { Front, type FrontOptions } from "../../src/orders/front.ts";
 import { digestOf } from "../../src/orders/request.ts";
+import { termsOf } from "../actors/runtime/engine.ts";
+import { ManualWorld } from "../support/manual-world.ts";
 
 const REQUEST = { service: "tg" };
 const NOW = 1_000_000;
@@ -44,4 +49,18 @@ test("a repeated key never says that a purchase expired whose preimage was shown
 test("a repeated key whose invoice expired unpaid is spent", async () => {
   const answer = await desk({ ...unpaid, state: { kind: "lapsed" }, provenAt: null }).create(input);
   expect(answer).toMatchObject({ problem: "IDEMPOTENCY_CONFLICT", message: expect.stringContaining("expired") });
+});
+
+test("a credential outlives the invoice: an order that was scrubbed still tells its full-rights holder the macaroon", () => {
+  const order = { id: "0".repeat(32), terms: { ...termsOf(1, 0), invoice: "" } } as unknown as Order;
+  const front = new Front({
+    world: new ManualWorld(),
+    supervisor: { read: () => order },
+    keys: new RootKeys([{ kid: 0, key: new Uint8Array(32).fill(7) }]),
+    revocations: NOTHING_REVOKED,
+  } as unknown as FrontOptions);
+  const bearer = { orderId: order.id, paymentHash: order.terms.paymentHash, capabilities: "all" } as const;
+  const [credential] = presentedAs(`${front.macaroonOf(bearer)}:`).credentials;
+  expect(credential?.preimage).toBeNull();
+  expect(front.macaroonOf({ ...bearer, capabilities: new Set(["read"]) })).toBeNull();
 });

@@ -180,7 +180,7 @@ describe("pay", () => {
       status: "FAILED",
       route: { hops: Array.from({ length: 8 }, () => ({ pub_key: "02".repeat(33) })) },
     };
-    const htlcs = Array.from({ length: 6_000 }, () => attempt);
+    const htlcs = Array.from({ length: 9_000 }, () => attempt);
     lnd.on(TRACK, () => messages({ ...payment(HASH, { status: "FAILED" }), htlcs }));
     expect(await lnd.node.lookupPayment(HASH)).toMatchObject({ kind: "failed" });
   });
