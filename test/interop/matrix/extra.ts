@@ -89,7 +89,8 @@ export async function extraDrivers(dir: string): Promise<Driver[]> {
       async buy() {
         const response = await purchase(shop, { "accept-payment": "lightning/charge" });
         const offers = Challenge.fromResponseList(response) as { method: string; intent: string }[];
-        challenge = (offers.find(({ method, intent }) => method === "lightning" && intent === "charge") ?? null) as never;
+        challenge = (offers.find(({ method, intent }) => method === "lightning" && intent === "charge") ??
+          null) as never;
         return show();
       },
       replay: show,
@@ -128,7 +129,11 @@ async function javascript(dir: string, { base64, rootKeyHex, caveats }: Token): 
   try {
     const { importMacaroon } = await load(dir, "macaroon");
     const macaroon = importMacaroon(base64);
-    macaroon.verify(Buffer.from(rootKeyHex, "hex"), (caveat: string) => (caveats.includes(caveat) ? null : "unmet"), []);
+    macaroon.verify(
+      Buffer.from(rootKeyHex, "hex"),
+      (caveat: string) => (caveats.includes(caveat) ? null : "unmet"),
+      [],
+    );
     return { ...library, verifies: "yes" };
   } catch (error) {
     return { ...library, verifies: error instanceof Error ? error.message : "refused" };
@@ -156,7 +161,8 @@ async function python(dir: string, { base64, rootKeyHex, caveats }: Token): Prom
   const library = { library: "pymacaroons", version: "0.13.0" };
   const venv = join(dir, "python");
   const bin = join(venv, "bin", "python");
-  if (!existsSync(bin) && (await tool(["python3", "-m", "venv", venv], dir)) === null) return { ...library, verifies: "not here" };
+  if (!existsSync(bin) && (await tool(["python3", "-m", "venv", venv], dir)) === null)
+    return { ...library, verifies: "not here" };
   const installed = await tool([bin, "-m", "pip", "install", "-q", `pymacaroons==${library.version}`], dir);
   if (installed === null) return { ...library, verifies: "not here" };
   const verifies = await tool([bin, "-c", PYTHON, base64, rootKeyHex, ...caveats], dir);
@@ -203,7 +209,10 @@ async function go(dir: string, { base64, rootKeyHex, caveats }: Token): Promise<
   const folder = join(dir, "go");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "main.go"), GO);
-  writeFileSync(join(folder, "go.mod"), `module verdict\n\ngo 1.19\n\nrequire gopkg.in/macaroon.v2 ${library.version}\n`);
+  writeFileSync(
+    join(folder, "go.mod"),
+    `module verdict\n\ngo 1.19\n\nrequire gopkg.in/macaroon.v2 ${library.version}\n`,
+  );
   if ((await tool(["go", "version"], folder)) === null) return { ...library, verifies: "not here" };
   const verifies = await tool(["go", "run", ".", base64, rootKeyHex, ...caveats], folder);
   return { ...library, verifies: verifies ?? "refused" };
