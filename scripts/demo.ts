@@ -36,16 +36,15 @@ const title = (text: string): void => console.log(`\n${color.bold}${text}${color
 
 const dataDir = mkdtempSync(join(tmpdir(), "l402-demo-"));
 const server = Bun.spawn([process.execPath, join(import.meta.dir, "../src/main.ts")], {
+  // Whatever this machine is configured for, in the environment or in an .env file here, is not for the demo.
+  cwd: dataDir,
   env: {
-    ...process.env,
+    PATH: process.env.PATH ?? "",
     PORT: "0",
     SANDBOX_PORT: "0",
     DATA_DIR: dataDir,
     SANDBOX_SMS_AFTER_MS: "off",
     LOG_LEVEL: "error",
-    LIGHTNING_URL: "",
-    HEROSMS_API_KEY: "",
-    SANDBOX_URL: "",
   },
   stdout: "pipe",
   stderr: "inherit",

@@ -20,14 +20,14 @@ const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 
 const repeated = full ? ["--rerun-each=3"] : [];
 
-/** Per test, ms: each starts processes, and a busy machine starts one in seconds. What a test waits for has limits of its own. */
+/** Per test, ms: many start processes, and a busy machine starts one in seconds. What a test waits for has limits of its own. */
 const PATIENT = "--timeout=60000";
 
 const LANES: readonly Lane[] = [
   { name: "types", command: [bun, bin("tsc"), "--noEmit"] },
   { name: "lint and format", command: [bun, bin("biome"), "ci", "--error-on-warnings", "."] },
   { name: "lifecycle table", command: [bun, "scripts/lifecycle-doc.ts", "--check"] },
-  { name: "unit and HTTP", command: [bun, "test", ...repeated] },
+  { name: "unit and HTTP", command: [bun, "test", PATIENT, ...repeated] },
   {
     name: "whole lives",
     command: [
