@@ -4,7 +4,7 @@
  */
 import type { World } from "../../actors/runtime/world.ts";
 import { type Problem, problem } from "../orders/problem.ts";
-import type { Names } from "../orders/request.ts";
+import { type Names, unknownCountry, unknownService } from "../orders/request.ts";
 import type { Multiplier } from "../pricing/quote.ts";
 import type { Rate, RateBook } from "../pricing/rate.ts";
 import { type NumberProvider, ProviderUnavailable, type RentalOffer, type SmsOffer } from "../provider/port.ts";
@@ -115,17 +115,12 @@ export class Catalog implements CatalogReader {
   #resolve({ country, service, type }: CatalogFilter): Wanted | Problem {
     const { countries, services } = this.#options.names;
     const row = country === null ? null : countries.resolve(country);
-    if (row && (!row.ok || row.country === "auto")) {
-      const nearest = row.ok ? [] : row.nearest.map(({ id, iso: code, name }) => ({ id, iso: code, name }));
-      return problem("INVALID_COUNTRY", "Unknown country", { details: { field: "country", nearest } });
-    }
+    if (row && !row.ok) return unknownCountry(row.nearest);
     const code = service === null ? null : services.resolve(service);
-    if (code && !code.ok) {
-      const nearest = code.nearest.map(({ code: near, name }) => ({ code: near, name }));
-      return problem("VALIDATION_ERROR", "Unknown service", { details: { field: "service", nearest } });
-    }
-    const countryId = row?.ok && row.country !== "auto" ? row.country.id : null;
-    return { country: countryId, service: code?.ok ? code.service.code : null, type };
+    if (code && !code.ok) return unknownService(code.nearest);
+    // As in an order, "auto" leaves the country open.
+    const countryId = row && row.country !== "auto" ? row.country.id : null;
+    return { country: countryId, service: code?.service.code ?? null, type };
   }
 
   async #content({ country, service, type }: Wanted): Promise<PageContent> {

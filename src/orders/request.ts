@@ -3,6 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { OrderType } from "../../actors/order/terms.ts";
 import type { Countries } from "../catalog/countries.ts";
+import type { CountryRow, ServiceRow } from "../catalog/rows.ts";
 import type { Services } from "../catalog/services.ts";
 import { parseNpub } from "../notices/keys.ts";
 import type { OrderRequest } from "./desk.ts";
@@ -41,25 +42,9 @@ export function interpret(asked: OrderRequest, names: Names): Wanted | Problem {
   const { service: _, country: __, ...rest } = asked;
   const request: OrderRequest = again ? rest : asked;
   const service = names.services.resolve(request.service ?? DEFAULT_SERVICE);
-  if (!service.ok) {
-    return problem("VALIDATION_ERROR", "Unknown service", {
-      suggestion: nearestText(
-        service.nearest.map((row) => `${row.name} (${row.code})`),
-        "GET /v2/l402/services lists all",
-      ),
-      details: { field: "service", nearest: service.nearest.map(({ code, name }) => ({ code, name })) },
-    });
-  }
+  if (!service.ok) return unknownService(service.nearest);
   const country = names.countries.resolve(request.country ?? "auto");
-  if (!country.ok) {
-    return problem("INVALID_COUNTRY", "Unknown country", {
-      suggestion: nearestText(
-        country.nearest.map((row) => `${row.name} (${row.id})`),
-        "GET /v2/l402/catalog lists all",
-      ),
-      details: { field: "country", nearest: country.nearest.map(({ id, iso, name }) => ({ id, iso, name })) },
-    });
-  }
+  if (!country.ok) return unknownCountry(country.nearest);
   const { code } = service.service;
   const countryId = country.country === "auto" ? null : country.country.id;
   if (!again && names.blockedServices.has(code))
@@ -113,6 +98,24 @@ const stray = (field: string, of: OrderType, type: OrderType): Problem =>
   problem("VALIDATION_ERROR", `Field "${field}" is for ${of}, and the type of this order is ${type}`, {
     suggestion: `Add "type": "${of}", or leave "${field}" out`,
     details: { field },
+  });
+
+export const unknownService = (nearest: readonly ServiceRow[]): Problem =>
+  problem("VALIDATION_ERROR", "Unknown service", {
+    suggestion: nearestText(
+      nearest.map((row) => `${row.name} (${row.code})`),
+      "GET /v2/l402/services lists all",
+    ),
+    details: { field: "service", nearest: nearest.map(({ code, name }) => ({ code, name })) },
+  });
+
+export const unknownCountry = (nearest: readonly CountryRow[]): Problem =>
+  problem("INVALID_COUNTRY", "Unknown country", {
+    suggestion: nearestText(
+      nearest.map((row) => `${row.name} (${row.id})`),
+      "GET /v2/l402/catalog lists all",
+    ),
+    details: { field: "country", nearest: nearest.map(({ id, iso, name }) => ({ id, iso, name })) },
   });
 
 const nearestText = (nearest: readonly string[], otherwise: string): string =>

@@ -39,7 +39,7 @@ describe("vectors of BOLT 11", () => {
     });
   }
 
-  test("the example with fields of wrong lengths is refused, as the requirements for a reader demand since 2023", () => {
+  test("the example with fields of wrong lengths is refused, as the requirements for a reader demand since 2025", () => {
     const odd = vectors.valid.filter(({ facts }) => facts === null);
     expect(odd.map(({ name }) => name)).toEqual(["Same, but including fields which must be ignored."]);
     for (const { invoice } of odd) expect(reason(invoice, "bc")).toBe("bad_fields");

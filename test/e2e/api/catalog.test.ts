@@ -79,6 +79,15 @@ describe("filters", () => {
     expect(all.countries.find(({ id }) => id === 16)).toEqual(uk as NonNullable<typeof uk>);
   });
 
+  test("auto leaves the country open, as in an order", async () => {
+    const countries = async (query: string) => {
+      const response = await ask(query);
+      expect(response.status).toBe(200);
+      return ((await response.json()) as { countries: object }).countries;
+    };
+    expect(await countries("?service=tg&country=auto")).toEqual(await countries("?service=tg"));
+  });
+
   test("what is unknown is refused with what is near", async () => {
     const refused = async (query: string) => {
       const response = await ask(query);
@@ -90,15 +99,17 @@ describe("filters", () => {
         code: "INVALID_COUNTRY",
         field: "country",
         nearest: expect.arrayContaining([{ id: 16, iso: "GB", name: "United Kingdom" }]),
+        suggestion: expect.stringContaining("United Kingdom (16)"),
       },
     });
-    expect(await refused("?country=auto")).toMatchObject({ status: 400, error: { code: "INVALID_COUNTRY" } });
+    expect(await refused("?country=Atlantis")).toMatchObject({ status: 400, error: { code: "INVALID_COUNTRY" } });
     expect(await refused("?service=telegrm")).toMatchObject({
       status: 400,
       error: {
         code: "VALIDATION_ERROR",
         field: "service",
         nearest: expect.arrayContaining([{ code: "tg", name: "Telegram" }]),
+        suggestion: expect.stringContaining("Telegram (tg)"),
       },
     });
     expect(await refused("?type=sms")).toMatchObject({
