@@ -16,6 +16,7 @@ import { type NumberProvider, ProviderUnavailable, type SmsOffer } from "../../s
 import { Faults } from "../../src/sandbox/faults.ts";
 import { ProviderPeer } from "../../src/sandbox/provider/peer.ts";
 import { adapterFor, serve, stopServers } from "../provider/herosms/fake.ts";
+import { threadMs } from "../support/cpu.ts";
 import { ManualWorld } from "../support/manual-world.ts";
 
 afterAll(stopServers);
@@ -227,13 +228,13 @@ describe("a page", () => {
 });
 
 describe("the event loop", () => {
-  /** The longest time, in ms, that nothing else could run while `work` was done. */
+  /** The longest time, in ms of computing, that nothing else could run while `work` was done. */
   async function longestStall(work: () => Promise<unknown>): Promise<number> {
     let longest = 0;
-    let last = performance.now();
+    let last = threadMs();
     let isOver = false;
     const tick = () => {
-      const now = performance.now();
+      const now = threadMs();
       longest = Math.max(longest, now - last);
       last = now;
       if (!isOver) setImmediate(tick);
@@ -245,7 +246,7 @@ describe("the event loop", () => {
     return longest;
   }
 
-  /** A busy machine stalls now and then; what the work itself does, it does every time. */
+  /** A collection of garbage falls anywhere; what the work itself does, it does every time. */
   async function leastStall(times: number, prepare: () => () => Promise<unknown>): Promise<number> {
     const stalls: number[] = [];
     for (let time = 0; time < times; time++) {
@@ -306,5 +307,5 @@ describe("the event loop", () => {
     });
     expect((page as CatalogPage | null)?.json.byteLength).toBeGreaterThan(8_000_000);
     expect(stall).toBeLessThan(LIMIT_MS);
-  });
+  }, 30_000);
 });
