@@ -11,6 +11,7 @@ import { type Config, loadConfig } from "./config.ts";
 import { existingRootKeys } from "./keyfile.ts";
 import { lockDataDir } from "./lock.ts";
 import { type LoadedNames, loadNames } from "./names.ts";
+import { runBackup } from "./ops/backup.ts";
 import { runDoctor } from "./ops/doctor.ts";
 import { runHealthcheck } from "./ops/healthcheck.ts";
 import { createLog, type Log } from "./ops/logs.ts";
@@ -30,6 +31,7 @@ const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Li
   l402-numbers healthcheck     ask the running server whether it is ready
   l402-numbers doctor          compare journals, states and ledger; list what waits for a person
   l402-numbers doctor find ID  one order, by order id, payment hash, invoice or activation id
+  l402-numbers backup DEST     copy the database while the server runs, without SMS texts and keys
   l402-numbers macaroon ...    inspect, narrow, mint again or revoke a credential; see macaroon --help
   l402-numbers rebind-provider after the HeroSMS key of the same account was changed
   l402-numbers --version | --help
@@ -61,6 +63,9 @@ async function main(args: readonly string[]): Promise<number> {
       rules: config.banRules,
       out: (line) => console.log(line),
     });
+  }
+  if (command === "backup") {
+    return runBackup(rest, { dataDir: config.dataDir, now: Date.now(), out: (line) => console.log(line) });
   }
   if (command === "macaroon") return macaroon(rest, config);
   if (command === "rebind-provider") return rebind(config);

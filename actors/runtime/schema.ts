@@ -115,6 +115,10 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
+/** Keys of `meta`: what a copy says of itself, and which life of its directory a database belongs to. */
+export const META_BACKUP = "backup";
+export const META_INCARNATION = "incarnation";
+
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**

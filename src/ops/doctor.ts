@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import type { Millis } from "../../actors/runtime/world.ts";
 import { type BanRules, DEFAULT_BAN_RULES } from "../provider/guard.ts";
-import { isSqliteError, openReadOnly, sqliteCode } from "./doctor/database.ts";
+import { isSqliteError, openFileReadOnly, openReadOnly, sqliteCode } from "./doctor/database.ts";
 import { examine } from "./doctor/examine.ts";
 import { find, foundText, readSearch } from "./doctor/find.ts";
 import { examinationJson, examinationText, isClean } from "./doctor/print.ts";
@@ -20,15 +20,21 @@ export interface DoctorOptions {
   readonly out: (line: string) => void;
 }
 
-export const DOCTOR_USAGE = `Usage: doctor [--quick] [--json]
-       doctor find <order id | payment hash | invoice | activation id> [--json]
+export const DOCTOR_USAGE = `Usage: doctor [--quick] [--json] [--file BACKUP]
+       doctor find <order id | payment hash | invoice | activation id> [--json] [--file BACKUP]
 
-  --quick  leave out SQLite's integrity check of the file, which reads all of it
+  --file   a backup instead of the database in DATA_DIR
   --json   one JSON object
+  --quick  leave out SQLite's integrity check of the file, which reads all of it
 
 Exit code: 0 clean or found, 1 findings or orders that wait for you or not found, 2 could not run`;
 
-type Wanted = { readonly json: boolean; readonly quick: boolean; readonly find: string | null } | "help" | "wrong";
+interface Wanted {
+  readonly json: boolean;
+  readonly quick: boolean;
+  readonly find: string | null;
+  readonly file: string | null;
+}
 
 /** @returns the exit code. */
 export async function runDoctor(args: readonly string[], options: DoctorOptions): Promise<number> {
@@ -44,7 +50,7 @@ export async function runDoctor(args: readonly string[], options: DoctorOptions)
   };
   const search = wanted.find === null ? null : readSearch(wanted.find);
   if (search?.kind === "unknown") return refuse("Not an order id, payment hash, invoice or activation id");
-  const opened = openReadOnly(dataDir);
+  const opened = wanted.file === null ? openReadOnly(dataDir) : openFileReadOnly(wanted.file);
   if (!opened.ok) return refuse(opened.problem);
   const { db } = opened;
   try {
@@ -66,18 +72,24 @@ export async function runDoctor(args: readonly string[], options: DoctorOptions)
   }
 }
 
-function readArguments(args: readonly string[]): Wanted {
+function readArguments(args: readonly string[]): Wanted | "help" | "wrong" {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: "boolean" }, quick: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+      options: {
+        file: { type: "string" },
+        json: { type: "boolean" },
+        quick: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
     });
     if (values.help) return "help";
     const [command, words, ...rest] = positionals;
     if (rest.length > 0 || (command !== undefined && command !== "find")) return "wrong";
     if ((command === "find") !== (words !== undefined)) return "wrong";
-    return { json: values.json ?? false, quick: values.quick ?? false, find: words ?? null };
+    const { json = false, quick = false, file = null } = values;
+    return { json, quick, file, find: words ?? null };
   } catch {
     return "wrong";
   }

@@ -6,7 +6,7 @@
 import { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
+import { META_BACKUP, SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
 import type { Binding } from "../../binding.ts";
 
 export type Opened =
@@ -14,8 +14,10 @@ export type Opened =
   | { readonly ok: false; readonly problem: string };
 
 /** Opens `DATA_DIR/orders.sqlite`; never creates, migrates or writes. */
-export function openReadOnly(dataDir: string): Opened {
-  const path = join(dataDir, "orders.sqlite");
+export const openReadOnly = (dataDir: string): Opened => openFileReadOnly(join(dataDir, "orders.sqlite"));
+
+/** Opens a database of ours wherever it lies: a backup, for one. */
+export function openFileReadOnly(path: string): Opened {
   if (!existsSync(path)) return { ok: false, problem: `No database at "${path}"` };
   let db: Database | null = null;
   try {
@@ -49,6 +51,12 @@ export function snapshot<T>(db: Database, read: () => T): T {
 export function bindingOf(db: Database): Binding | null {
   const row = db.query<{ value: string }, []>("SELECT value FROM meta WHERE key = 'binding'").get();
   return row && (JSON.parse(row.value) as Binding);
+}
+
+/** When the backup that this database is was made, ISO-8601; null when it is none. */
+export function backupTime(db: Database): string | null {
+  const row = db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(META_BACKUP);
+  return row && (JSON.parse(row.value) as { takenAt: string }).takenAt;
 }
 
 /** The error's SQLite code, which quotes no content; a bug's name otherwise. */

@@ -6,7 +6,7 @@ import type { Millis } from "../../../actors/runtime/world.ts";
 import type { Binding } from "../../binding.ts";
 import type { BanRules } from "../../provider/guard.ts";
 import { type AccountStanding, accountStanding } from "./account.ts";
-import { bindingOf, isSqliteError, sqliteCode } from "./database.ts";
+import { backupTime, bindingOf, isSqliteError, sqliteCode } from "./database.ts";
 import { type Dossier, everyOrder, type PostingSum } from "./dossier.ts";
 import { checkLedger, checkMoney } from "./money-checks.ts";
 import {
@@ -24,6 +24,8 @@ import { WaitingList } from "./waiting.ts";
 
 export interface Examination {
   readonly binding: Binding | null;
+  /** When this copy was made, ISO-8601; null for a database in use. */
+  readonly backupOf: string | null;
   readonly orders: number;
   readonly byKind: Readonly<Record<string, number>>;
   readonly events: number;
@@ -53,6 +55,7 @@ export function examine({ db, now, quick, rules, progress }: ExamineOptions): Ex
   const findings = new Findings();
   const waiting = new WaitingList(now);
   const binding = bindingOf(db);
+  const backupOf = backupTime(db);
   const expected = db.query<{ n: number }, []>("SELECT count(*) AS n FROM orders").get()?.n ?? 0;
   const large = expected >= PROGRESS_EVERY;
   const byKind: Record<string, number> = {};
@@ -88,7 +91,7 @@ export function examine({ db, now, quick, rules, progress }: ExamineOptions): Ex
   part(() => {
     account = accountStanding(db, now, rules);
   });
-  return { binding, orders, byKind, events, tombstones, ledger, findings, waiting, account, quick };
+  return { binding, backupOf, orders, byKind, events, tombstones, ledger, findings, waiting, account, quick };
 }
 
 /** A page that cannot be read is a finding; what else can be read is still examined. */

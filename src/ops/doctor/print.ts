@@ -26,14 +26,15 @@ export function examinationText(examination: Examination, now: Millis): string[]
   ];
 }
 
-function describe({ binding, orders, events, tombstones, byKind }: Examination): string {
+function describe({ binding, backupOf, orders, events, tombstones, byKind }: Examination): string {
   const bound = binding ? `${binding.sandbox ? "sandbox" : "real money"}, network ${binding.network}` : "not yet bound";
   const kinds = Object.entries(byKind)
     .toSorted(([, a], [, b]) => b - a)
     .map(([kind, n]) => `${count(n)} ${kind}`)
     .join(", ");
   const size = `${plural(orders, "order")}, ${plural(events, "event")}, ${count(tombstones)} buried`;
-  return `Database: ${bound}; ${size}${kinds === "" ? "" : `\nOrders: ${kinds}`}`;
+  const what = backupOf === null ? "Database" : `Backup of ${backupOf}`;
+  return `${what}: ${bound}; ${size}${kinds === "" ? "" : `\nOrders: ${kinds}`}`;
 }
 
 function checkLines({ findings, quick }: Examination): string[] {
@@ -125,11 +126,13 @@ function conclusion({ findings, waiting }: Examination): string {
 }
 
 export function examinationJson(examination: Examination, now: Millis): string {
-  const { binding, orders, byKind, events, tombstones, ledger, findings, waiting, account, quick } = examination;
+  const { binding, backupOf, orders, byKind, events, tombstones, ledger, findings, waiting, account, quick } =
+    examination;
   const { operator, customer, past, unclaimed, overdue } = waiting;
   return JSON.stringify({
     checkedAt: iso(now),
     clean: isClean(examination),
+    backupOf,
     binding: binding && { network: binding.network, sandbox: binding.sandbox },
     orders,
     byKind,
