@@ -46,6 +46,8 @@ export interface ClientOptions {
 const READ_TIMEOUT_MS = 8_000;
 const ONCE_TIMEOUT_MS = 15_000;
 const MAX_BYTES = 1024 * 1024;
+/** Nobody listens, no such host, no descriptor left for a socket (a crowd may hold them all). */
+const UNCONNECTED: readonly string[] = ["ECONNREFUSED", "ENOTFOUND", "EMFILE", "ENFILE"];
 /** How long the provider blocks an account that was too fast. */
 const BLOCK_MS = 10_000;
 const DEFAULT_RETRY_AFTER_MS = 2_000;
@@ -107,9 +109,9 @@ function slowDown(budget: RequestBudget, reading: Reading, answer: Answer): void
   budget.pause(/^\d{1,5}$/.test(seconds) ? Math.max(Number(seconds), 1) * 1000 : DEFAULT_RETRY_AFTER_MS);
 }
 
-/** Refused connections and unknown hosts: on a connection of its own, the request was surely not sent. */
+/** There was no connection: on one of its own, the request was surely not sent. */
 function neverConnected(error: unknown): boolean {
   const cause = error instanceof AnswerLost ? error.cause : null;
   const code = cause instanceof Error && "code" in cause ? cause.code : null;
-  return code === "ECONNREFUSED" || code === "ENOTFOUND";
+  return typeof code === "string" && UNCONNECTED.includes(code);
 }

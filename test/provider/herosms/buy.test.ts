@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import fc from "fast-check";
 import {
   type AccountTrouble,
@@ -251,6 +252,18 @@ describe("nothing is sent", () => {
     await provider.balance().catch(() => {});
     expect(await provider.buyActivation(REQUEST)).toEqual({ kind: "refused", refusal: account("rate_limited") });
     expect(seen.map(({ action }) => action)).toEqual(["getBalance"]);
+  });
+
+  test("when there is no descriptor left for a connection: surely not bought", async () => {
+    const child = Bun.spawn([
+      "sh",
+      "-c",
+      `ulimit -n 64; exec "${process.execPath}" "${join(import.meta.dir, "no-descriptors.ts")}"`,
+    ]);
+    expect(JSON.parse(await new Response(child.stdout).text())).toEqual({
+      kind: "refused",
+      refusal: account("rate_limited"),
+    });
   });
 
   test("when nobody listens: surely not bought", async () => {
