@@ -26,6 +26,10 @@ export interface OfferSources {
 const nothing = (message: string): Problem =>
   problem("UNAVAILABLE", message, { suggestion: "GET /v2/l402/catalog lists what is in stock", retryAfterSeconds: 30 });
 
+/** Asking again changes nothing. */
+const never = (message: string): Problem =>
+  problem("UNAVAILABLE", message, { suggestion: "Order a new number", retryable: false });
+
 /** Whether a cost stays within the customer's cap. */
 export type Affordable = (cost: MicroUsd) => boolean;
 
@@ -81,8 +85,11 @@ export async function offerReactivation(
 ): Promise<Good | Problem> {
   const number = numberOf(parent);
   const { good: bought } = parent.terms;
-  const over = parent.endedAt === null || now - parent.endedAt > REACTIVATION_WINDOW_MS;
-  if (!number || bought.type === "rent-number" || over) return nothing("This number can no longer be reactivated");
+  if (bought.type === "rent-number") return never("A rented number cannot be reactivated");
+  if (!number) return never("The earlier order has no number that could be had again");
+  if (parent.endedAt === null || now - parent.endedAt > REACTIVATION_WINDOW_MS) {
+    return never("A number can be reactivated for 72 hours after its order ended");
+  }
   const offer = await provider.reactivationOffer(number.activationId);
   if (!offer) return nothing("The provider does not offer this number again");
   const good: Good = {

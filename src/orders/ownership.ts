@@ -36,8 +36,16 @@ export class Ownership {
     const order = this.#read(orderId);
     const proven = proofs.some((proof) => proof !== null && this.#proves(proof, orderId));
     if (!order || !proven) return notYours();
-    if (order.state.kind === "done") return order;
-    if (order.state.kind === "delivered" || order.state.kind === "finishing") return this.#finished(order.id);
+    const { kind } = order.state;
+    if (kind === "done") return order;
+    if (kind === "delivered" || kind === "finishing") return this.#finished(order.id);
+    // It gave its number back, and waits for days perhaps: nobody shall wait with it.
+    if (kind === "refunding" || kind === "refundUnknown" || kind === "refundStuck") {
+      return problem("UNAVAILABLE", "The earlier order has no number that could be had again", {
+        suggestion: "Order a new number",
+        retryable: false,
+      });
+    }
     return problem("UNAVAILABLE", "The earlier order is not finished yet", { retryAfterSeconds: 30 });
   }
 

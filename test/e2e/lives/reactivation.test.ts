@@ -1,7 +1,10 @@
 /** One more code on a number bought before: who may ask for it, and what it is worth. */
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { activationsOf, refundable, refundsTo, sharedServer, withNumber } from "../../support/life.ts";
-import type { Bought } from "../../support/server.ts";
+import { type Bought, passWhileStopped, startServer } from "../../support/server.ts";
 
 const server = sharedServer();
 
@@ -101,11 +104,49 @@ test("an order without a code yet, or with a refund, has no number to offer agai
   const { request } = await refundable(server());
   const { bought: parent } = await withNumber(server(), request);
   const headers = { authorization: parent.authorization };
-  expect(await server().ask(again(parent), headers)).toMatchObject({ status: 409, error: { code: "UNAVAILABLE" } });
+  const unavailable = (retryable: boolean) => ({ status: 409, error: { code: "UNAVAILABLE", retryable } });
+  expect(await server().ask(again(parent), headers)).toMatchObject(unavailable(true));
   await server().advance(181);
   await server().cancel(parent);
   await server().until(parent, ({ status }) => status === "refunded");
-  expect(await server().ask(again(parent), headers)).toMatchObject({ status: 409, error: { code: "UNAVAILABLE" } });
+  const refused = await server().ask(again(parent), headers);
+  expect(refused).toMatchObject(unavailable(false));
+  expect(refused.headers.has("retry-after")).toBe(false);
+});
+
+test("an order that waits for a refund invoice, perhaps for days, has none either", async () => {
+  const { bought: parent } = await withNumber(server(), { service: "tg", country: "US" });
+  await server().advance(181);
+  await server().cancel(parent);
+  await server().until(parent, ({ status }) => status === "refund_failed");
+  const refused = await server().ask(again(parent), { authorization: parent.authorization });
+  expect(refused).toMatchObject({ status: 409, error: { code: "UNAVAILABLE", retryable: false } });
+});
+
+test("a rented number, and one whose order ended three days ago, cannot be had again", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "l402-reactivation-"));
+  try {
+    let own = await startServer({ dataDir });
+    const rental = await withNumber(own, { type: "rent-number", service: "full", country: "US", durationMinutes: 60 });
+    const { bought: parent, order } = await withNumber(own, { service: "tg", country: "US" });
+    await own.sms(order.phoneNumber, "Code 482913");
+    await own.until(parent, ({ code }) => code !== null);
+    await own.advance(60);
+    expect(await own.stop()).toBe(0);
+
+    passWhileStopped(dataDir, 72 * 3_600 - 120);
+    own = await startServer({ dataDir });
+    expect((await own.ask(again(parent), { authorization: parent.authorization })).status).toBe(402);
+    await own.advance(180);
+    for (const bought of [parent, rental.bought]) {
+      const refused = await own.ask(again(bought), { authorization: bought.authorization });
+      expect(refused).toMatchObject({ status: 409, error: { code: "UNAVAILABLE", retryable: false } });
+      expect(refused.headers.has("retry-after")).toBe(false);
+    }
+    expect(await own.stop()).toBe(0);
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
 });
 
 test("a reactivation cannot be cancelled, and one without a code expires without a refund", async () => {
