@@ -204,8 +204,8 @@ const rentals = (): string => `## Rentals and reactivations
 
 Poll while \`rent_active\`; \`messages\` grows until \`expiresAt\`. No cancel, no refund once the number is yours.
 
-**Reactivate** a number you bought before, for another code of the same service. Name the order and prove that it is
-yours, in \`Authorization\` or in the body:
+**Reactivate** a number you bought before, for another code of the same service, until 72 hours after its order ended. Name
+the order and prove that it is yours, in \`Authorization\` or in the body:
 
 \`\`\`json
 {"type":"receive-sms-reactivate","orderId":"${EXAMPLE_ID}","parentCredential":"<macaroon>:<preimage>"}
