@@ -132,7 +132,8 @@ export class Admission {
     const { provider, node, reservations } = this.#gates;
     const beyond = (resource: "microUsd" | "sats", all: number | null): boolean => {
       const mine = reservations.holders.ofClient(client)[resource] + this.#secured.ofClient(client)[resource];
-      return mine > 0 && all !== null && (mine + need[resource]) * CLIENT_SHARE > all;
+      // Where there is too little for this order alone, paying or waiting for the others would not help.
+      return mine > 0 && all !== null && need[resource] <= all && (mine + need[resource]) * CLIENT_SHARE > all;
     };
     if (beyond("microUsd", provider.balance)) return limited("The unpaid orders from this address are worth too much");
     return need.sats > 0 && beyond("sats", node.outboundSats)

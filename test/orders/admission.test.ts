@@ -78,6 +78,8 @@ describe("unpaid orders, which cost nothing,", () => {
     const { open } = door({});
     expect(await open("a", rental(60))).toBeObject();
     expect(await open("a", rental(1))).toBe("RATE_LIMITED");
+    // More than there is at all: that is not the client's doing, and no payment of theirs would change it.
+    expect(await open("a", rental(301))).toBe("TEMPORARILY_UNAVAILABLE");
     expect(await open("b", rental(20))).toBeObject();
     expect(await open("b", rental(9))).toBeObject();
     expect(await open("b", rental(2))).toBe("RATE_LIMITED");
