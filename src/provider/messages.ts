@@ -10,9 +10,23 @@ type Content = Pick<ProviderMessage, "code" | "text">;
 
 const isAnonymous = ({ id }: { readonly id: string }): boolean => id.startsWith(ANONYMOUS);
 
-/** The same SMS, told without an id on one side: equal codes, or equal texts where there is no code. */
-const same = (a: Content, b: Content): boolean =>
-  a.code !== null ? a.code === b.code : b.code === null && a.text === b.text;
+/**
+ * The same SMS, told without an id on one side: by its code where both have one, else by its text. The history tells the text alone, a
+ * status the code alone; then the one is found in the other.
+ */
+function same(a: Content, b: Content): boolean {
+  if (a.code !== null && b.code !== null) return a.code === b.code;
+  if (a.text !== null && b.text !== null) return a.text === b.text;
+  return holds(a.text, b.code) || holds(b.text, a.code);
+}
+
+/** Whether the text says this code, and not only a longer one. */
+function holds(text: string | null, code: string | null): boolean {
+  if (text === null || code === null) return false;
+  const at = text.indexOf(code);
+  const isWord = (character: string | undefined) => character !== undefined && /[\p{L}\p{N}]/u.test(character);
+  return at >= 0 && !isWord(text[at - 1]) && !isWord(text[at + code.length]);
+}
 
 /**
  * As they were received: lists come in either order, and several SMS fall into one second, where the provider's counting ids tell.

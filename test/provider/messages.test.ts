@@ -75,7 +75,17 @@ describe("messages without an id", () => {
     expect(ids([unnamed("1")], [stored("7", "1", "Code 1")])).toEqual([]);
     expect(ids([unnamed("1")], [stored(`${ANONYMOUS}1`, "1")])).toEqual([]);
     expect(ids([unnamed(null, "Hello")], [stored("7", null, "Hello")])).toEqual([]);
-    expect(ids([unnamed(null, "Hello")], [stored("7", "1", "Hello")])).toEqual([`${ANONYMOUS}2`]);
+    // The history tells a text without its code, a status a code without its text.
+    expect(ids([unnamed(null, "Code 123")], [stored("7", "123", "Code 123")])).toEqual([]);
+    expect(ids([unnamed(null, "Code 123.")], [stored(`${ANONYMOUS}1`, "123")])).toEqual([]);
+    expect(ids([unnamed("123"), unnamed(null, "Code: 123")])).toEqual([`${ANONYMOUS}1`]);
+    expect(ids([told("7", "123", "Code 123")], [stored(`${ANONYMOUS}1`, null, "Code 123")])).toEqual([]);
+  });
+
+  test("are others when they say something else", () => {
+    expect(ids([unnamed(null, "Code 1234")], [stored(`${ANONYMOUS}1`, "123")])).toEqual([`${ANONYMOUS}2`]);
+    expect(ids([unnamed(null, "Hello")], [stored("7", "1", "Hello again")])).toEqual([`${ANONYMOUS}2`]);
+    expect(ids([unnamed("2")], [stored("7", "1", "Code 1")])).toEqual([`${ANONYMOUS}2`]);
   });
 
   test("and with one, told in one answer, are one SMS in either order", () => {
