@@ -21,25 +21,65 @@ const SUBTYPE_RENTAL = 2;
 /** `activationStatus` (provider's site): 2 is SMS_RECEIVED. */
 const SMS_RECEIVED = 2;
 
-/** @throws ProviderUnavailable */
-export function readActive(client: Client): Promise<ActiveActivation[]> {
-  return readPages({
-    name: ACTION,
-    maxPages: MAX_PAGES,
-    idOf: (row) => row.activationId,
-    read: async (_, offset) => {
-      const params = { start: offset, limit: PAGE_SIZE };
-      return parsePage(await client.ask({ action: ACTION, params, priority: "urgent" }));
-    },
-  });
+/**
+ * The returned function reads the list. It remembers how it understood each row of the last one: the list is read every few seconds, and
+ * most rows are as they were. @throws ProviderUnavailable from that function
+ */
+export function createActive(client: Client): () => Promise<ActiveActivation[]> {
+  let known: ReadonlyMap<string, Understood> = new Map();
+  return async () => {
+    const understood = new Map<string, Understood>();
+    const parse = (value: unknown): ActiveActivation => {
+      const row = field.fields(value) ?? {};
+      const before = known.get(String(row.activationId));
+      const parsed = before && saysTheSame(before.row, row) ? before.parsed : parseRow(row);
+      understood.set(parsed.activationId, { row, parsed });
+      return parsed;
+    };
+    const rows = await readPages<ActiveActivation>({
+      name: ACTION,
+      maxPages: MAX_PAGES,
+      idOf: (row) => row.activationId,
+      read: async (_, offset) => {
+        const params = { start: offset, limit: PAGE_SIZE };
+        return parsePage(await client.ask({ action: ACTION, params, priority: "urgent" }), parse);
+      },
+    });
+    known = understood;
+    return rows;
+  };
 }
 
-function parsePage(told: Told): Page<ActiveActivation> {
+/** One row, as it came and as it was read. */
+interface Understood {
+  readonly row: field.Fields;
+  readonly parsed: ActiveActivation;
+}
+
+/** Everything of a row that is read. */
+const READ = [
+  "activationId",
+  "serviceCode",
+  "countryCode",
+  "phoneNumber",
+  "activationCost",
+  "activationTime",
+  "activationEndTime",
+  "activationStatus",
+  "smsCode",
+  "smsText",
+  "subtype",
+] as const;
+
+/** Lists and objects never count as the same: what is in them is not compared. */
+const saysTheSame = (a: field.Fields, b: field.Fields): boolean => READ.every((name) => a[name] === b[name]);
+
+function parsePage(told: Told, parse: (row: unknown) => ActiveActivation): Page<ActiveActivation> {
   // The older form of an empty list; anything else that is no list proves nothing.
   if (told.kind === "error" && told.word === "NO_ACTIVATIONS" && told.status < 500) return { rows: [], total: null };
   const list = told.kind === "json" ? listIn(told.value) : null;
   if (!list) throw unavailable(ACTION, told);
-  return { rows: list.map(parseRow), total: null };
+  return { rows: list.map(parse), total: null };
 }
 
 /** `data`, or `activeActivations` in the older form. */
@@ -50,8 +90,7 @@ function listIn(value: unknown): readonly unknown[] | null {
   return Array.isArray(list) ? list : null;
 }
 
-function parseRow(value: unknown): ActiveActivation {
-  const row = field.fields(value) ?? {};
+function parseRow(row: field.Fields): ActiveActivation {
   const activationId = field.id(row.activationId);
   // Without an id nobody can say whether it is ours. Whatever else is odd in a stranger's row must not stop all sales.
   if (activationId === null) throw new ProviderUnavailable(`${ACTION}: unreadable row`);

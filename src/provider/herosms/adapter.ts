@@ -7,7 +7,7 @@ import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { World } from "../../../actors/runtime/world.ts";
 import type { AccountTrouble, NumberProvider } from "../port.ts";
 import { buyActivation, cancel, finish } from "./activations.ts";
-import { readActive } from "./active.ts";
+import { createActive } from "./active.ts";
 import { readBalance, readCountries, readServices } from "./catalog.ts";
 import { createClient } from "./client.ts";
 import { readHistory } from "./history.ts";
@@ -53,7 +53,7 @@ export function createHeroSms(options: HeroSmsOptions): NumberProvider {
     look: createLook(world, client, rest),
     cancel: (id) => cancel(client, id),
     finish: (id) => finish(client, id),
-    active: () => readActive(client),
+    active: createActive(client),
     history: (from, to) => readHistory(client, rest, from, to),
   };
 }

@@ -99,7 +99,7 @@ export class Invoices {
   settle(hash: string, paidMsat: number): void {
     this.#books.db.run(
       `UPDATE ln_invoices SET state = 'SETTLED', paid_msat = ?, settled_ms = ?,
-       settle_index = (SELECT coalesce(max(settle_index), 0) + 1 FROM ln_invoices) WHERE hash = ? AND state = 'OPEN'`,
+       settle_index = (SELECT coalesce(max(settle_index), 0) + 1 FROM ln_invoices) WHERE hash = ? AND state != 'SETTLED'`,
       [paidMsat, Math.floor(this.#world.now()), hash],
     );
   }

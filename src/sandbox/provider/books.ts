@@ -92,6 +92,8 @@ export class Books {
   /** What is due next is asked before and after every call: remembered until something changes it; undefined is unknown. */
   #nextSms: Due | null | undefined;
   #nextEnd: Due | null | undefined;
+  /** How active activations are listed, by id: written anew only when something about one changed. */
+  readonly #listed = new Map<number, string>();
 
   constructor(db: Database) {
     this.db = db;
@@ -110,6 +112,7 @@ export class Books {
     } catch (error) {
       this.#nextSms = undefined;
       this.#nextEnd = undefined;
+      this.#listed.clear();
       throw error;
     }
     return (result as unknown as { readonly value: T }).value;
@@ -202,6 +205,22 @@ export class Books {
       .all(limit, offset);
   }
 
+  /** The same as `write` puts each of them, newest first. A long list is asked for every few seconds, and little of it changes. */
+  listed({ offset, limit }: Page, write: (activation: Activation) => string): string[] {
+    const ids = this.db
+      .query<{ id: number }, [number, number]>(
+        "SELECT id FROM provider_activations WHERE endedAt IS NULL ORDER BY id DESC LIMIT ? OFFSET ?",
+      )
+      .values(limit, offset) as [number][];
+    return ids.map(([id]) => {
+      const known = this.#listed.get(id);
+      if (known !== undefined) return known;
+      const text = write(this.activation(id) as Activation);
+      this.#listed.set(id, text);
+      return text;
+    });
+  }
+
   activeCount(): number {
     return this.#count("SELECT count(*) AS n FROM provider_activations WHERE endedAt IS NULL");
   }
@@ -238,21 +257,25 @@ export class Books {
   }
 
   setStatus(id: number, status: Status): void {
+    this.#listed.delete(id);
     this.db.query("UPDATE provider_activations SET status = ? WHERE id = ?").run(status, id);
   }
 
   setEnd(id: number, endsAt: Millis, cost: MicroUsd): void {
     this.#nextEnd = undefined;
+    this.#listed.delete(id);
     this.db.query("UPDATE provider_activations SET endsAt = ?, cost = ? WHERE id = ?").run(endsAt, cost, id);
   }
 
   markEnded(id: number, status: Status, at: Millis): void {
     this.#nextEnd = undefined;
+    this.#listed.delete(id);
     this.db.query("UPDATE provider_activations SET status = ?, endedAt = ? WHERE id = ?").run(status, at, id);
     this.forgetSms(id);
   }
 
   addMessage(made: NewMessage): Message {
+    this.#listed.delete(made.activationId);
     const id = this.#nextId("provider_messages", FIRST_MESSAGE);
     this.db
       .query("INSERT INTO provider_messages VALUES (?, ?, ?, ?, ?, ?, 0)")

@@ -78,15 +78,14 @@ export function getActiveActivations(desk: Desk, params: Params): Answer {
   if (refused(offset)) return offset;
   const limit = optionalInteger(params, "limit", 1, PAGE_MAX);
   if (refused(limit)) return limit;
-  const rows = desk.books
-    .active({ offset: offset ?? 0, limit: limit ?? PAGE_MAX })
-    .map((activation) => activeRow(activation, desk.books.messagesOf(activation)));
+  const rows = desk.books.listed({ offset: offset ?? 0, limit: limit ?? PAGE_MAX }, (activation) =>
+    JSON.stringify(activeRow(activation, desk.books.messagesOf(activation))),
+  );
   if (desk.mode === "legacy") {
-    return json(
-      rows.length > 0 ? { status: "success", activeActivations: rows } : { status: "error", error: "NO_ACTIVATIONS" },
-    );
+    if (rows.length === 0) return json({ status: "error", error: "NO_ACTIVATIONS" });
+    return text(`{"status":"success","activeActivations":[${rows.join()}]}`);
   }
-  if (rows.length > 0) return json({ status: "success", data: rows });
+  if (rows.length > 0) return text(`{"status":"success","data":[${rows.join()}]}`);
   return json({ status: "success", data: [], activeActivations: { affected_rows: 0, num_rows: 0, row: [], rows: [] } });
 }
 
