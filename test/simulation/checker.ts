@@ -1,188 +1,240 @@
-/** The invariants of docs/architecture.md, checked after every committed step against a second fold of the events, and at the end against all books. */
+/**
+ * Checks the invariants of docs/architecture.md after every committed step, at every answer to a customer, at every death of the process and
+ * at the end, against the books of both sides. The rules themselves are in `invariants/`; here they are fed. Every step is folded a second
+ * time from its events, and compared.
+ */
 import type { Database } from "bun:sqlite";
 import type { OrderEvent } from "../../actors/order/events.ts";
-import { evolve, replay } from "../../actors/order/evolve.ts";
-import { ledgerOf } from "../../actors/order/ledger.ts";
-import { deadline, type Order } from "../../actors/order/state.ts";
+import { evolve } from "../../actors/order/evolve.ts";
+import type { Order } from "../../actors/order/state.ts";
+import { status } from "../../actors/order/status.ts";
 import { Store } from "../../actors/runtime/store.ts";
-import type { LightningPeer } from "../../src/sandbox/lightning/peer.ts";
-import type { ProviderPeer } from "../../src/sandbox/provider/peer.ts";
+import type { Problem } from "../../src/orders/problem.ts";
+import type { OrderView } from "../../src/orders/view.ts";
+import { type Evidence, type Seen, Violation } from "./invariants/invariant.ts";
+import { checksAt } from "./invariants/table.ts";
+import type { Orders } from "./orders.ts";
+import { same } from "./same.ts";
+import type { HttpAnswer, Listener, Ticket } from "./town.ts";
 
-export class Violation extends Error {
-  constructor(invariant: number, what: string) {
-    super(`Invariant ${invariant}: ${what}`);
-    this.name = "Violation";
-  }
+export { Violation };
+
+const EVENT = checksAt("event");
+const STEP = checksAt("step");
+const TOLD = checksAt("told");
+const CHALLENGED = checksAt("challenged");
+const REFUSED = checksAt("refused");
+const HTTP = checksAt("http");
+const PROBED = checksAt("probed");
+const LOG = checksAt("log");
+const DIED = checksAt("died");
+const REST = checksAt("rest");
+const FORGOTTEN = checksAt("forgotten");
+
+export interface CheckerOptions {
+  readonly db: Database;
+  readonly books: Database;
+  readonly orders: Orders;
+  /** The first violation ends the run. */
+  readonly violated: (violation: unknown) => void;
 }
 
-/** What one order has been through, as far as the rules care. */
-interface Seen {
-  order: Order;
-  /** A number is held, or was and its end is not booked. */
-  held: boolean;
-  refunds: number;
-}
-
-const PAID_WAITING = new Set(["refundStuck", "done", "unpaid", "lapsed"]);
-
-export class Checker {
-  readonly #store: Store;
+export class Checker implements Listener {
+  readonly #evidence: Evidence;
   readonly #seen = new Map<string, Seen>();
-  readonly #destinations = new Map<string, string>();
-  /** Cells of the lifecycle table and states that were reached. */
+  readonly #violated: (violation: unknown) => void;
+  /** How often each kind was reached. */
   readonly kinds = new Map<string, number>();
-  steps = 0;
 
-  constructor(db: Database) {
-    this.#store = new Store(db);
+  constructor({ db, books, orders, violated }: CheckerOptions) {
+    this.#violated = violated;
+    this.#evidence = {
+      db,
+      books,
+      orders,
+      store: new Store(db),
+      destinations: new Map(),
+      activations: new Map(),
+      paid: new Set(),
+      secrets: new Set(),
+      sms: new Map(),
+    };
+  }
+
+  /** Orders that were paid. */
+  get paidOrders(): number {
+    return this.#evidence.paid.size;
   }
 
   committed(order: Order, events: readonly OrderEvent[]): void {
-    this.steps++;
+    this.#guard(() => this.#committed(order, events));
+  }
+
+  #committed(order: Order, events: readonly OrderEvent[]): void {
+    const { orders, store } = this.#evidence;
+    const known = this.#seen.get(order.id);
+    const before = known?.order ?? null;
+    // What died between its commit and our hearing of it is caught up with from the rows.
+    const isNext = before === null ? events[0]?.type === "Opened" : before.seq + events.length === order.seq;
+    const seen = isNext ? (known ?? null) : null;
+    const folded = this.#fold(seen, isNext ? events : store.events(order.id));
+    this.#seen.set(order.id, folded);
+    if (!same(folded.order, order)) throw new Violation(19, `${order.id}: the fold of its events is not its state`);
+    folded.order = order;
+    orders.follow(order);
     this.kinds.set(order.state.kind, (this.kinds.get(order.state.kind) ?? 0) + 1);
-    const seen = this.#seen.get(order.id);
-    const known = seen && seen.order.seq + events.length === order.seq;
-    const history = known ? events : this.#store.events(order.id);
-    const state: Seen = known ? seen : { order: null as never, held: false, refunds: 0 };
-    for (const event of history) this.#step(state, event);
-    this.#seen.set(order.id, state);
-    const folded = known ? state.order : replay(history);
-    // Through JSON, as the database keeps it: undefined fields and the like do not count.
-    if (JSON.stringify(folded) !== JSON.stringify(order))
-      throw new Violation(19, `${order.id}: the fold of its events is not its state`);
-    const { kind } = order.state;
-    if (!PAID_WAITING.has(kind) && deadline(order) === null)
-      throw new Violation(20, `${order.id}: ${kind} without a deadline`);
-    if (new Set(order.messageIds).size !== order.messageIds.length)
-      throw new Violation(13, `${order.id}: a message twice`);
+    for (const check of STEP) check(this.#evidence, order, isNext ? before : null, folded);
   }
 
-  #step(seen: Seen, event: OrderEvent): void {
-    const before = seen.order;
-    if (before) {
-      const sums = new Map<string, number>();
-      for (const { unit, amount } of ledgerOf(before, event)) sums.set(unit, (sums.get(unit) ?? 0) + amount);
-      for (const [unit, sum] of sums)
-        if (sum !== 0) throw new Violation(6, `${before.id}: ${event.type} is off by ${sum} ${unit}`);
+  #fold(from: Seen | null, events: readonly OrderEvent[]): Seen {
+    let seen = from;
+    for (const event of events) {
+      if (!seen) {
+        const order = evolve(null, event);
+        seen = { order, held: false, served: false, refunds: 0, payments: 0, statuses: new Set([status(order)]) };
+        this.#check(seen, event);
+        continue;
+      }
+      this.#check(seen, event);
+      remember(seen, event);
+      seen.order = evolve(seen.order, event);
+      seen.statuses.add(status(seen.order));
     }
-    switch (event.type) {
-      case "BuyStarted":
-        if (!before.payment) throw new Violation(1, `${before.id}: a buy before the node's word`);
-        if (seen.held) throw new Violation(11, `${before.id}: a second number`);
-        break;
-      case "NumberBought":
-        seen.held = true;
-        break;
-      case "NumberEnded":
-        seen.held = false;
-        break;
-      case "RefundStarted":
-        if (before.messageIds.length > 0) throw new Violation(3, `${before.id}: a refund after an SMS`);
-        if (seen.held) throw new Violation(4, `${before.id}: a refund while the number is held`);
-        if (before.state.kind === "refundUnknown")
-          throw new Violation(2, `${before.id}: a refund while one is unknown`);
-        this.#own(event.paymentHash, before.id);
-        break;
-      case "RefundPaid":
-        if (++seen.refunds > 1) throw new Violation(2, `${before.id}: refunded twice`);
-        break;
-      default:
-    }
-    seen.order = evolve(before ?? null, event);
+    if (!seen) throw new Violation(19, "an order without events");
+    return seen;
   }
 
-  #own(hash: string, id: string): void {
-    const owner = this.#destinations.get(hash) ?? id;
-    if (owner !== id) throw new Violation(7, `${id} and ${owner} share a refund invoice`);
-    this.#destinations.set(hash, id);
+  #check(seen: Seen, event: OrderEvent): void {
+    for (const check of EVENT) check(this.#evidence, seen, event);
+  }
+
+  /** The process died. What is durable is compared with what was heard of, and caught up with. */
+  died(): void {
+    this.#guard(() => {
+      this.#catchUp();
+      for (const check of DIED) check(this.#evidence);
+    });
+  }
+
+  /** Steps that were committed, and nobody heard of. */
+  #catchUp(): void {
+    const { db, orders, store } = this.#evidence;
+    const rows = db.query<{ id: string; seq: number }, []>("SELECT id, seq FROM orders").all();
+    for (const { id, seq } of rows) {
+      const known = this.#seen.get(id);
+      if (known?.order.seq === seq) continue;
+      const events = store.events(id);
+      const fresh = known ? events.slice(events.length - (seq - known.order.seq)) : events;
+      const folded = this.#fold(known ?? null, fresh);
+      this.#seen.set(id, folded);
+      const stored = store.order(id);
+      if (!stored || !same(folded.order, stored))
+        throw new Violation(19, `${id}: the fold of its events is not its row`);
+      orders.follow(stored);
+    }
   }
 
   /** Everything has come to rest: the books of both sides must agree with ours. */
-  settled(db: Database, lightning: LightningPeer, provider: ProviderPeer, paid: ReadonlySet<string>): void {
-    const orders = db
-      .query<{ state: string }, []>("SELECT state FROM orders")
-      .all()
-      .map((row) => JSON.parse(row.state) as Order);
-    const byHash = new Map(orders.map((order) => [order.terms.paymentHash, order]));
-    for (const hash of paid) {
-      const order = byHash.get(hash);
-      if (!order) throw new Violation(9, "money came in and no order knows of it");
-      const { kind } = order.state;
-      const rests = kind === "done" || kind === "refundStuck" || (order.attention !== null && kind === "refundUnknown");
-      if (!order.payment || !rests) throw new Violation(5, `${order.id} is paid and rests as ${kind}`);
-      if (
-        kind === "done" &&
-        order.state.kind === "done" &&
-        order.state.as === "completed" &&
-        order.messageIds.length === 0
-      ) {
-        if (order.terms.good.type !== "rent-number") throw new Violation(5, `${order.id} completed without a message`);
-      }
-    }
-    this.#wallet(orders, lightning);
-    this.#ledger(db, lightning, provider);
-    this.#activations(orders, db, provider);
+  rested(): void {
+    for (const check of REST) check(this.#evidence);
   }
 
-  #wallet(orders: readonly Order[], lightning: LightningPeer): void {
-    const refunds = new Map(
-      orders.flatMap((order) => (order.refund ? [[order.refund.paymentHash, order]] : [])) as [string, Order][],
-    );
-    for (const { direction, paymentHash, amountSats } of lightning.wallet.view().payments) {
-      if (direction === "out") continue;
-      const order = refunds.get(paymentHash);
-      if (!order?.refund) throw new Violation(2, `a refund of ${amountSats} sats arrived that no order knows of`);
-      if (order.refund.amountSats !== amountSats) throw new Violation(6, `${order.id}: refund of another amount`);
-      refunds.delete(paymentHash);
-    }
-    for (const order of refunds.values()) throw new Violation(6, `${order.id}: its refund never arrived`);
+  /** Long after. */
+  forgotten(): void {
+    for (const check of FORGOTTEN) check(this.#evidence);
   }
 
-  #ledger(db: Database, lightning: LightningPeer, provider: ProviderPeer): void {
-    const account = (name: string, unit: string) =>
-      db
-        .query<{ sum: number | null }, [string, string]>(
-          "SELECT sum(amount) AS sum FROM postings WHERE account = ? AND unit = ?",
-        )
-        .get(name, unit)?.sum ?? 0;
-    const others = ["kept", "refunded", "fees", "owed", "unclaimed"].reduce(
-      (sum, name) => sum + account(name, "msat"),
-      0,
-    );
-    if (-account("received", "msat") !== others) throw new Violation(6, "received is not the sum of its uses");
-    const sent = lightning.wallet.view().payments.filter((payment) => payment.direction === "out");
-    const paidIn = sent.reduce((sum, payment) => sum + payment.amountSats * 1000, 0);
-    if (-account("received", "msat") !== paidIn)
-      throw new Violation(6, `received ${-account("received", "msat")}, the wallet paid ${paidIn}`);
-    void provider;
+  told(ticket: Pick<Ticket, "orderId" | "paymentHash">, view: OrderView): void {
+    if (view.phoneNumber !== null) this.secret(view.phoneNumber);
+    const seen = this.#seen.get(ticket.orderId);
+    this.#guard(() => {
+      if (!seen) throw new Violation(22, `${ticket.orderId}: told of, and never committed`);
+      for (const check of TOLD) check(this.#evidence, ticket, view, seen);
+    });
   }
 
-  /** Every activation belongs to one order, or gave the money back, or waits for a person as a loose one. */
-  #activations(orders: readonly Order[], db: Database, provider: ProviderPeer): void {
-    const known = new Map<string, string>();
-    const rows = db
-      .query<{ order_id: string; body: string }, []>(
-        "SELECT order_id, body FROM events WHERE type IN ('NumberBought', 'LooseFound')",
-      )
-      .all();
-    for (const { order_id, body } of rows) {
-      const { number } = JSON.parse(body) as { number: { activationId: string } };
-      const owner = known.get(number.activationId) ?? order_id;
-      if (owner !== order_id) throw new Violation(11, `activation ${number.activationId} belongs to two orders`);
-      known.set(number.activationId, order_id);
+  challenged(ticket: Ticket): void {
+    this.#guard(() => {
+      for (const check of CHALLENGED) check(this.#evidence, ticket);
+    });
+  }
+
+  refused(problem: Problem): void {
+    this.#guard(() => {
+      for (const check of REFUSED) check(this.#evidence, problem);
+    });
+  }
+
+  http(answer: HttpAnswer, text: string): void {
+    this.#guard(() => {
+      for (const check of HTTP) check(this.#evidence, answer, text);
+    });
+  }
+
+  probed(foreign: unknown, unknown: unknown): void {
+    this.#guard(() => {
+      for (const check of PROBED) check(this.#evidence, foreign, unknown);
+    });
+  }
+
+  logged(line: string): void {
+    this.#guard(() => {
+      for (const check of LOG) check(this.#evidence, line);
+    });
+  }
+
+  secret(text: string): void {
+    this.#evidence.secrets.add(text.startsWith("+") ? text.slice(1) : text);
+  }
+
+  sms(phoneNumber: string, _: string, code: string | null): void {
+    if (code === null) return;
+    this.secret(code);
+    this.#evidence.sms.set(code, phoneNumber);
+  }
+
+  paid(paymentHash: string): void {
+    this.#evidence.paid.add(paymentHash);
+  }
+
+  /** How many paid orders ended in each way. */
+  outcomes(): Record<string, number> {
+    const outcomes: Record<string, number> = {};
+    for (const { state, payment } of this.#evidence.orders.all()) {
+      const outcome = state.kind === "done" ? state.as : state.kind;
+      if (payment) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     }
-    const loose = orders.filter((order) => order.loose !== null).length;
-    const strangers = provider
-      .view()
-      .activations.filter(
-        ({ activationId, status }) =>
-          !known.has(activationId) && !["cancelled", "expired", "refunded"].includes(status),
-      );
-    if (strangers.length > loose) {
-      throw new Violation(
-        11,
-        `no order explains ${strangers.map((row) => `${row.activationId} (${row.status}, ${row.boughtAt})`).join(", ")}`,
-      );
+    return outcomes;
+  }
+
+  /** What the service calls may throw whatever it likes: the run ends in order, with the first violation. */
+  #guard(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#violated(error);
     }
+  }
+}
+
+function remember(seen: Seen, event: OrderEvent): void {
+  switch (event.type) {
+    case "NumberBought":
+      seen.held = true;
+      seen.served = true;
+      break;
+    case "NumberEnded":
+      seen.held = false;
+      break;
+    case "SaleReversed":
+      seen.served = false;
+      break;
+    case "RefundPaid":
+      seen.refunds++;
+      break;
+    case "PaymentSettled":
+      seen.payments++;
+      break;
+    default:
   }
 }

@@ -1,135 +1,274 @@
-/** Customers of every kind: impatient, silent, cancelling at the worst instant, paying late, replaying, careless with refund invoices. */
-import type { Bearer, Challenge, OrderDesk, OrderRequest } from "../../src/orders/desk.ts";
+/**
+ * Customers of every kind: impatient, silent, cancelling at the worst instant, paying late or twice, replaying what they sent, careless with
+ * refund invoices. Each lives by a stream of chance of its own, so that one who stays away changes nothing for the others.
+ */
+import type { OrderRequest } from "../../src/orders/desk.ts";
 import type { OrderView } from "../../src/orders/view.ts";
-import type { LightningPeer } from "../../src/sandbox/lightning/peer.ts";
-import type { ProviderPeer } from "../../src/sandbox/provider/peer.ts";
-import type { Chance } from "./time.ts";
-
-export interface Town {
-  readonly chance: Chance;
-  readonly lightning: LightningPeer;
-  readonly provider: ProviderPeer;
-  now(): number;
-  sleep(ms: number): Promise<void>;
-  /** Asks the service; null when it is down, or died before it answered. */
-  ask<T>(question: (desk: OrderDesk) => Promise<T>): Promise<T | null>;
-  /** Payment hashes of invoices that were paid. */
-  readonly paid: Set<string>;
-  /** A refund invoice that several customers use. */
-  shared: string | null;
-}
+import { mintInvoice } from "../../src/sandbox/lightning/mint.ts";
+import type { Chance } from "./chance.ts";
+import { bearerOf, credentialOf, type Ticket, type Town } from "./town.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 const OVER = new Set(["completed", "refunded", "failed", "expired"]);
+/** What sells fast, and what sells slowly: lanes with many buyers, and lanes with one. */
+const SERVICES = ["tg", "wa", "ot", "go", "ig", "fb", "ds", "am", "tw", "vi", "mm", "oi"] as const;
+const COUNTRIES = ["US", "GB", "ID", "IN", "CA", "DE", "BR", "auto"] as const;
+const CANCEL_FROM_MS = 3 * MINUTE;
 
-export async function customer(town: Town): Promise<void> {
-  const { chance } = town;
-  const type = chance.hits(0.15) ? "rent-number" : "receive-sms";
-  const request: OrderRequest = {
+/** What several customers share, against all advice. */
+export interface Commons {
+  refundInvoice: string | null;
+}
+
+export interface Customer {
+  readonly town: Town;
+  readonly chance: Chance;
+  readonly commons: Commons;
+  /** Talks HTTP with real credentials instead of calling the desk. */
+  readonly overHttp: boolean;
+}
+
+/** How this one behaves once its order is paid. */
+interface Habits {
+  /** How often an SMS comes, and how long each takes. */
+  readonly sms: readonly number[];
+  readonly cancelAfterMs: number | null;
+  /** An SMS arrives in the instant of the cancel. */
+  readonly smsAtCancel: boolean;
+  readonly pollMs: number;
+  readonly patienceMs: number;
+}
+
+export async function customer(who: Customer): Promise<void> {
+  const { chance } = who;
+  const type = chance.hits(0.12) ? "rent-number" : "receive-sms";
+  const wish: OrderRequest = {
     type,
-    service: chance.one(["tg", "wa", "ot"]),
-    country: chance.one(["US", "GB", 6, "auto"]),
-    ...(type === "rent-number" && { durationMinutes: chance.one([60, 120]) }),
-    ...refundInvoice(town),
+    service: type === "rent-number" ? chance.one(["tg", "wa", "ot", "go"]) : chance.one(SERVICES),
+    country: type === "rent-number" ? chance.one(["US", "GB", 6]) : chance.one(COUNTRIES),
+    ...(type === "rent-number" && { durationMinutes: chance.one([30, 60, 120]) }),
   };
-  const challenge = await order(town, request);
-  if (!challenge) return;
-  if (!(await pay(town, challenge))) return;
-  const bearer: Bearer = { orderId: challenge.orderId, paymentHash: challenge.paymentHash, capabilities: "all" };
-  if (chance.hits(0.1)) return; // Pays and is never seen again.
-  const view = await live(town, bearer, type);
-  if (view?.status === "completed" && type === "receive-sms" && chance.hits(0.4)) await reactivate(town, bearer);
-}
-
-function refundInvoice(town: Town): { refundInvoice?: string } {
-  const { chance, lightning } = town;
-  if (chance.hits(0.2)) return {};
-  if (chance.hits(0.08)) {
-    town.shared ??= lightning.wallet.invoice({ expirySeconds: 7_200 }).invoice;
-    return { refundInvoice: town.shared };
+  const opened = await order(who, () => ({ ...wish, ...refundInvoice(who) }));
+  if (!opened || !(await pay(who, opened.ticket))) return;
+  const { ticket, request } = opened;
+  if (chance.hits(0.06)) return; // Pays and is never seen again.
+  if (chance.hits(0.05)) await replay(who, ticket, request);
+  let view = await live(who, ticket, habits(chance, type));
+  for (let again = 0; again < 2 && view?.status === "completed" && type === "receive-sms"; again++) {
+    if (!chance.hits(0.3)) return;
+    view = await reactivate(who, ticket);
   }
-  return { refundInvoice: lightning.wallet.invoice({ expirySeconds: chance.one([1_805, 2_400, 7_200]) }).invoice };
 }
 
+function habits(chance: Chance, type: OrderRequest["type"]): Habits {
+  const quick = () => 3 * SECOND + chance.below(40 * SECOND);
+  const slow = () => MINUTE + chance.below(20 * MINUTE);
+  const sms: number[] = [];
+  if (chance.hits(0.72)) sms.push(chance.hits(0.85) ? quick() : slow());
+  while (sms.length > 0 && sms.length < 4 && chance.hits(0.12)) sms.push((sms.at(-1) ?? 0) + chance.below(90 * SECOND));
+  const cancels = chance.hits(sms.length === 0 ? 0.75 : 0.08);
+  // Too soon, at the first allowed instant, or some time later.
+  const cancelAfterMs = chance.one([MINUTE, CANCEL_FROM_MS, CANCEL_FROM_MS, CANCEL_FROM_MS + chance.below(5 * MINUTE)]);
+  return {
+    sms,
+    cancelAfterMs: cancels ? cancelAfterMs : null,
+    smsAtCancel: chance.hits(0.15),
+    pollMs: chance.one([2, 5, 5, 20]) * SECOND,
+    patienceMs: type === "rent-number" ? 150 * MINUTE : 50 * MINUTE,
+  };
+}
+
+function refundInvoice({ town, chance, commons }: Customer): { refundInvoice?: string } {
+  if (chance.hits(0.15)) return {};
+  if (chance.hits(0.04)) {
+    commons.refundInvoice ??= town.refundInvoice(2 * 3_600);
+    return { refundInvoice: commons.refundInvoice };
+  }
+  if (chance.hits(0.04)) return { refundInvoice: badInvoice(town, chance) };
+  return { refundInvoice: town.refundInvoice(chance.one([1_805, 2_400, 7_200, 7_200])) };
+}
+
+/** What the service must refuse: with an amount, too short a life, cut, of another network, already paid by somebody. */
+function badInvoice(town: Town, chance: Chance): string {
+  const good = town.refundInvoice(7_200);
+  switch (chance.below(4)) {
+    case 0:
+      return town.lightning.wallet.invoice({ amountSats: 5, expirySeconds: 7_200 }).invoice;
+    case 1:
+      return town.refundInvoice(60);
+    case 2:
+      return good.slice(0, -7);
+    default:
+      return mintInvoice({
+        paymentHash: "ab".repeat(32),
+        timestamp: Math.floor(town.now() / 1_000),
+        expirySeconds: 7_200,
+        network: "bc",
+      });
+  }
+}
+
+interface Proofs {
+  readonly bearer?: Ticket;
+  readonly parent?: Ticket;
+}
+
+/** Asks until there is an invoice, a few times. One with a key repeats itself word for word, and some ask twice at once. */
 async function order(
-  town: Town,
-  request: OrderRequest,
-  more: { bearer?: Bearer; parent?: Bearer } = {},
-): Promise<Challenge | null> {
-  const { chance } = town;
-  const idempotencyKey = chance.hits(0.3) ? chance.bytes(16).toHex() : null;
+  who: Customer,
+  wish: () => OrderRequest,
+  proofs: Proofs = {},
+): Promise<{ readonly ticket: Ticket; readonly request: OrderRequest } | null> {
+  const { chance, town } = who;
+  const idempotencyKey = chance.hits(0.25) ? chance.bytes(16).toHex() : null;
+  const twice = idempotencyKey !== null && chance.hits(0.3);
+  let request = wish();
   for (let tries = 0; tries < 4; tries++) {
-    const input = {
-      request,
-      emptyBody: false,
-      client: `10.0.0.${chance.below(50)}`,
-      idempotencyKey,
-      bearer: more.bearer ?? null,
-      unpaidBearer: null,
-      parent: more.parent ?? null,
-    };
-    const created = await town.ask((desk) => desk.create(input));
-    if (created && "kind" in created && created.kind === "challenge") return created;
-    await town.sleep(chance.below(30) * SECOND);
+    const asks = Array.from({ length: twice ? 2 : 1 }, () => askFor(who, request, idempotencyKey, proofs));
+    const ticket = (await Promise.all(asks)).find((found) => found !== null);
+    if (ticket) return { ticket, request };
+    await town.sleep((2 + chance.below(40)) * SECOND);
+    if (idempotencyKey === null) request = wish();
   }
   return null;
 }
 
-async function pay(town: Town, challenge: Challenge): Promise<boolean> {
-  const { chance, lightning, paid } = town;
-  if (chance.hits(0.1)) return false;
-  await town.sleep(chance.hits(0.1) ? 295 * SECOND + chance.below(6_000) : chance.below(40) * SECOND);
-  try {
-    await lightning.wallet.pay(challenge.invoice);
-    paid.add(challenge.paymentHash);
-    return true;
-  } catch {
-    return false; // Expired or cancelled meanwhile: the wallet keeps its money.
+async function askFor(
+  { town, chance, overHttp }: Customer,
+  request: OrderRequest,
+  idempotencyKey: string | null,
+  { bearer, parent }: Proofs,
+): Promise<Ticket | null> {
+  if (overHttp) {
+    const headers = {
+      ...(idempotencyKey !== null && { "idempotency-key": idempotencyKey }),
+      ...(bearer && { authorization: credentialOf(bearer) }),
+    };
+    const body = { ...request, ...(parent && { parentCredential: credentialOf(parent) }) };
+    const answer = await town.http("POST", "/v2/l402/order", { headers, body });
+    return answer?.status === 402
+      ? town.ticket({ kind: "challenge", header: "", ...(answer.body as never as object) } as never)
+      : null;
   }
+  const created = await town.create({
+    request,
+    emptyBody: false,
+    client: `10.0.0.${chance.below(50)}`,
+    idempotencyKey,
+    bearer: bearer ? bearerOf(bearer) : null,
+    unpaidBearer: null,
+    parent: parent ? bearerOf(parent) : null,
+  });
+  return created && town.ticket(created);
+}
+
+/** @returns whether money went out. */
+async function pay({ town, chance }: Customer, ticket: Ticket): Promise<boolean> {
+  if (chance.hits(0.08)) return false;
+  if (chance.hits(0.03)) {
+    await town.sleep(301 * SECOND + chance.below(20 * MINUTE));
+    return town.pay(ticket, { late: true });
+  }
+  // Most within seconds, some in the last ones that there are.
+  await town.sleep(chance.hits(0.06) ? 294 * SECOND + chance.below(6_000) : 1_000 + chance.below(15 * SECOND));
+  const paid = await town.pay(ticket);
+  if (paid && chance.hits(0.05)) await town.pay(ticket);
+  return paid;
+}
+
+async function read({ town, overHttp }: Customer, ticket: Ticket): Promise<OrderView | null> {
+  if (!overHttp) return town.heard(ticket, await town.desk((desk) => desk.read(bearerOf(ticket))));
+  const path = `/v2/l402/order/${ticket.orderId}`;
+  const answer = await town.http("GET", path, { headers: { authorization: credentialOf(ticket) } });
+  return answer?.status === 200 ? town.heard(ticket, answer.body as OrderView) : null;
+}
+
+async function cancel({ town, overHttp }: Customer, ticket: Ticket): Promise<void> {
+  if (!overHttp) {
+    town.heard(ticket, await town.desk((desk) => desk.cancel(bearerOf(ticket))));
+    return;
+  }
+  const path = `/v2/l402/order/${ticket.orderId}/cancel`;
+  const answer = await town.http("POST", path, { headers: { authorization: credentialOf(ticket) } });
+  if (answer?.status === 200) town.heard(ticket, answer.body as OrderView);
+}
+
+async function giveInvoice(who: Customer, ticket: Ticket): Promise<void> {
+  const { town, chance, overHttp } = who;
+  const invoice = chance.hits(0.1) ? badInvoice(town, chance) : town.refundInvoice(chance.one([1_900, 7_200]));
+  if (!overHttp) {
+    town.heard(ticket, await town.desk((desk) => desk.setRefundInvoice(bearerOf(ticket), invoice)));
+    return;
+  }
+  const path = `/v2/l402/order/${ticket.orderId}/refund-invoice`;
+  const headers = { authorization: credentialOf(ticket) };
+  const answer = await town.http("POST", path, { headers, body: { refundInvoice: invoice } });
+  if (answer?.status === 200) town.heard(ticket, answer.body as OrderView);
+}
+
+/** The same purchase again, with the credential of the one before: an order that lives is read, not bought again. */
+async function replay({ town, overHttp }: Customer, ticket: Ticket, request: OrderRequest): Promise<void> {
+  if (overHttp) {
+    await town.http("POST", "/v2/l402/order", { headers: { authorization: credentialOf(ticket) }, body: request });
+    return;
+  }
+  const created = await town.create({
+    request,
+    emptyBody: false,
+    client: "10.0.1.1",
+    idempotencyKey: null,
+    bearer: bearerOf(ticket),
+    unpaidBearer: null,
+    parent: null,
+  });
+  if (created && "kind" in created && created.kind === "existing") town.heard(ticket, created.order);
 }
 
 /** Polls, receives, cancels, hands in refund invoices, until the order is over or patience is. */
-async function live(town: Town, bearer: Bearer, type: string): Promise<OrderView | null> {
-  const { chance, provider } = town;
-  const smsAt = chance.hits(0.55) ? town.now() + chance.below(25 * MINUTE) : null;
-  const cancelAt = chance.hits(0.35) ? town.now() + chance.below(21 * MINUTE) : null;
-  const patience = town.now() + (type === "rent-number" ? 150 * MINUTE : 60 * MINUTE);
-  let sent = 0;
+async function live(who: Customer, ticket: Ticket, habits: Habits): Promise<OrderView | null> {
+  const { town, chance } = who;
+  const began = town.now();
+  let texted = false;
   let cancels = 0;
   let last: OrderView | null = null;
-  while (town.now() < patience) {
-    await town.sleep(chance.one([5, 20, 60, 120]) * SECOND);
-    const view = await town.ask((desk) => desk.read(bearer));
-    if (!view || "problem" in view) continue;
+  for (let polls = 0; town.now() - began < habits.patienceMs; polls++) {
+    // Close at first, then as patiently as the service asks for.
+    const far = 20 * SECOND + chance.below(40 * SECOND);
+    await town.sleep(polls < 6 ? habits.pollMs : Math.max(habits.pollMs, far));
+    const view = await read(who, ticket);
+    if (!view) continue;
     last = view;
     if (OVER.has(view.status) && view.next.action === "none") return view;
-    if (view.phoneNumber && smsAt !== null && town.now() >= smsAt && sent < 2) {
-      sent++;
-      provider.deliver({ phoneNumber: view.phoneNumber, text: `Your code is ${100_000 + chance.below(900_000)}` });
+    if (view.phoneNumber && !texted) {
+      texted = true;
+      for (const after of habits.sms) void text(who, view.phoneNumber, after);
     }
-    if (cancelAt !== null && town.now() >= cancelAt && cancels < 3) {
+    if (habits.cancelAfterMs !== null && cancels < 2 && town.now() - began >= habits.cancelAfterMs - far) {
       cancels++;
+      const instant = began + habits.cancelAfterMs - town.now();
+      if (instant > 0) await town.sleep(instant);
       // At the worst instant: an SMS on its way at the same time.
-      if (view.phoneNumber && chance.hits(0.2))
-        provider.deliver({ phoneNumber: view.phoneNumber, text: "Code 777777" });
-      await town.ask((desk) => desk.cancel(bearer));
+      if (view.phoneNumber && habits.smsAtCancel) void text(who, view.phoneNumber, chance.below(40));
+      await cancel(who, ticket);
     }
-    if (view.next.action === "give_refund_invoice" && chance.hits(0.3)) {
-      const { invoice } = town.lightning.wallet.invoice({ expirySeconds: chance.one([1_900, 7_200]) });
-      await town.ask((desk) => desk.setRefundInvoice(bearer, invoice));
-    }
+    if (view.next.action === "give_refund_invoice" && chance.hits(0.4)) await giveInvoice(who, ticket);
+    if (view.type === "rent-number" && polls > 6) await town.sleep(10 * MINUTE);
   }
   return last;
 }
 
-async function reactivate(town: Town, parent: Bearer): Promise<void> {
+async function text({ town, chance }: Customer, phoneNumber: string, after: number): Promise<void> {
+  const hasCode = !chance.hits(0.05);
+  await town.sleep(after);
+  town.sms(phoneNumber, hasCode);
+}
+
+async function reactivate(who: Customer, parent: Ticket): Promise<OrderView | null> {
+  const { chance } = who;
   const request: OrderRequest = { type: "receive-sms-reactivate", orderId: parent.orderId };
-  const challenge = await order(town, request, town.chance.hits(0.5) ? { parent } : { bearer: parent });
-  if (!challenge || !(await pay(town, challenge))) return;
-  await live(
-    town,
-    { orderId: challenge.orderId, paymentHash: challenge.paymentHash, capabilities: "all" },
-    "receive-sms",
-  );
+  const opened = await order(who, () => request, chance.hits(0.5) ? { parent } : { bearer: parent });
+  if (!opened || !(await pay(who, opened.ticket))) return null;
+  return live(who, opened.ticket, { ...habits(chance, "receive-sms"), patienceMs: 3 * HOUR });
 }

@@ -13,7 +13,7 @@ const first = option("seed");
 const wanted = option("orders") ?? 2_000;
 const minutes = option("minutes") ?? Number.POSITIVE_INFINITY;
 const faults = option("faults") ?? 1;
-const CUSTOMERS = 60;
+const CUSTOMERS = 200;
 
 const started = performance.now();
 const elapsed = (): number => (performance.now() - started) / 1_000;

@@ -1,78 +1,33 @@
 /**
- * Simulated time, chance and scheduling, all from one seed. Nothing real passes: the loop runs what is ready, lets promises settle, and
- * jumps to the next timer. A host's timers and callbacks die with it, as everything in memory does in a crash.
+ * Simulated time and scheduling. Nothing real passes: the loop runs what is ready, lets promises settle, and jumps to the next timer. It
+ * is synchronous: all work of service and peers is promises, so that draining the microtasks is all a turn of the event loop would do
+ * (`idle` checks that now and then). A host's timers and callbacks die with it, as everything in memory does in a crash.
  */
+import { drainMicrotasks } from "bun:jsc";
 import type { Cancel, Fetch, Millis, World } from "../../actors/runtime/world.ts";
-
-/** xoshiro128**: fast, and the same on every machine. */
-export class Chance {
-  #s: Uint32Array;
-
-  constructor(seed: number) {
-    this.#s = new Uint32Array(4);
-    let state = seed >>> 0;
-    for (let index = 0; index < 4; index++) {
-      state = (state + 0x9e3779b9) >>> 0;
-      let z = state;
-      z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
-      z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-      this.#s[index] = (z ^ (z >>> 16)) >>> 0;
-    }
-  }
-
-  u32(): number {
-    const s = this.#s;
-    const [a, b, c, d] = s as unknown as [number, number, number, number];
-    const x = Math.imul(b, 5);
-    const result = Math.imul((x << 7) | (x >>> 25), 9) >>> 0;
-    const t = b << 9;
-    s[2] = c ^ a;
-    s[3] = d ^ b;
-    s[1] = b ^ (s[2] as number);
-    s[0] = a ^ (s[3] as number);
-    s[2] = (s[2] as number) ^ t;
-    const r = s[3] as number;
-    s[3] = (r << 11) | (r >>> 21);
-    return result;
-  }
-
-  /** From 0 up to, not including, 1. */
-  next(): number {
-    return this.u32() / 2 ** 32;
-  }
-
-  below(n: number): number {
-    return Math.floor(this.next() * n);
-  }
-
-  one<T>(of: readonly T[]): T {
-    return of[this.below(of.length)] as T;
-  }
-
-  hits(probability: number): boolean {
-    return this.next() < probability;
-  }
-
-  bytes(length: number): Uint8Array {
-    const out = new Uint8Array(length);
-    for (let index = 0; index < length; index++) out[index] = this.u32() & 0xff;
-    return out;
-  }
-}
+import type { Chance } from "./chance.ts";
 
 interface Timer {
-  readonly time: Millis;
+  time: Millis;
   readonly seq: number;
-  readonly run: () => void;
-  done: boolean;
+  /** Null once it ran or was cancelled. */
+  run: (() => void) | null;
+  /** Whose clock it was set by. */
+  readonly owner: SimWorld | null;
 }
+
+const before = (a: Timer, b: Timer): boolean => a.time < b.time || (a.time === b.time && a.seq < b.seq);
 
 /** A binary heap of timers: earliest first, then in the order in which they were armed. */
 class Timers {
-  readonly #heap: Timer[] = [];
+  #heap: Timer[] = [];
 
   get next(): Timer | undefined {
     return this.#heap[0];
+  }
+
+  get size(): number {
+    return this.#heap.length;
   }
 
   add(timer: Timer): void {
@@ -104,28 +59,36 @@ class Timers {
     heap[at] = last;
     return first;
   }
+
+  /** Timers may be changed by `change`, or dropped; afterwards they are in order again. */
+  rebuild(change: (timer: Timer) => void): void {
+    const all = this.#heap.filter((timer) => timer.run !== null);
+    this.#heap = [];
+    for (const timer of all) {
+      change(timer);
+      if (timer.run !== null) this.add(timer);
+    }
+  }
 }
 
-const before = (a: Timer, b: Timer): boolean => a.time < b.time || (a.time === b.time && a.seq < b.seq);
-
 export class Time {
+  /** The true time, by which peers and customers live. */
   now: Millis;
-  readonly chance: Chance;
   readonly #timers = new Timers();
   #soon: (() => void)[] = [];
   #seq = 0;
+  /** Timers that fired and turns that ran. */
   steps = 0;
 
-  constructor(start: Millis, seed: number) {
+  constructor(start: Millis) {
     this.now = start;
-    this.chance = new Chance(seed);
   }
 
-  at(time: Millis, run: () => void): Cancel {
-    const timer: Timer = { time: Math.max(Math.ceil(time), this.now), seq: this.#seq++, run, done: false };
+  at(time: Millis, run: () => void, owner: SimWorld | null = null): Cancel {
+    const timer: Timer = { time: Math.max(Math.ceil(time), this.now), seq: this.#seq++, run, owner };
     this.#timers.add(timer);
     return () => {
-      timer.done = true;
+      timer.run = null;
     };
   }
 
@@ -133,57 +96,105 @@ export class Time {
     this.#soon.push(run);
   }
 
-  /** Runs everything until `time`, in order. `each` is called after every step. */
-  async until(time: Millis, each: () => void): Promise<void> {
+  /** When anything happens next; null when nothing ever will. */
+  next(): Millis | null {
+    while (this.#timers.next?.run === null) this.#timers.take();
+    return this.#soon.length > 0 ? this.now : (this.#timers.next?.time ?? null);
+  }
+
+  /** The clock of `owner` was set forward: its timers are due that much earlier. */
+  hasten(owner: SimWorld, by: Millis): void {
+    this.#timers.rebuild((timer) => {
+      if (timer.owner === owner) timer.time = Math.max(this.now, timer.time - by);
+    });
+  }
+
+  /** Nothing that `owner` armed will run. */
+  forget(owner: SimWorld): void {
+    this.#timers.rebuild((timer) => {
+      if (timer.owner === owner) timer.run = null;
+    });
+  }
+
+  /** Runs everything until `time`, in order. `each` is called after every step; when it returns true, the rest waits. */
+  run(until: Millis, each: () => boolean): void {
     for (;;) {
-      await settle();
+      drainMicrotasks();
       if (this.#soon.length > 0) {
         const ready = this.#soon;
         this.#soon = [];
         for (const run of ready) run();
-        this.steps++;
-        each();
-        continue;
+      } else {
+        const next = this.#timers.next;
+        if (!next || next.time > until) break;
+        this.#timers.take();
+        const { run } = next;
+        if (run === null) continue;
+        next.run = null;
+        if (next.time > this.now) this.now = next.time;
+        run();
       }
-      const next = this.#timers.next;
-      if (!next || next.time > time) break;
-      this.#timers.take();
-      if (next.done) continue;
-      this.now = Math.max(this.now, next.time);
-      next.run();
       this.steps++;
-      each();
+      drainMicrotasks();
+      if (each()) return;
     }
-    this.now = Math.max(this.now, time);
+    this.now = Math.max(this.now, until);
+  }
+
+  /**
+   * One real turn of the event loop, which must change nothing: work that is neither a promise nor a timer of ours would be missed by `run`.
+   * @throws Error when it did.
+   */
+  async idle(): Promise<void> {
+    drainMicrotasks();
+    const before = [this.#seq, this.#timers.size, this.#soon.length].join();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    drainMicrotasks();
+    if ([this.#seq, this.#timers.size, this.#soon.length].join() !== before) {
+      throw new Error("Something settles outside of promises: the simulated order of things is not the real one");
+    }
   }
 }
-
-/** Lets every promise that can settle do so: one turn of the real event loop runs all microtasks. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The world of one incarnation of the service, or of the peers. Once dead, nothing of it runs any more. */
 export class SimWorld implements World {
   readonly #time: Time;
+  readonly #chance: Chance;
   readonly fetch: Fetch;
+  /** How far this world's wall clock is from the true time. */
+  #offset: Millis;
   alive = true;
+  readonly #whenDead: (() => void)[] = [];
 
-  constructor(time: Time, fetch: (world: SimWorld) => Fetch) {
-    this.#time = time;
-    this.fetch = fetch(this);
+  constructor(options: {
+    readonly time: Time;
+    readonly chance: Chance;
+    readonly fetch: (world: SimWorld) => Fetch;
+    readonly offset?: Millis;
+  }) {
+    this.#time = options.time;
+    this.#chance = options.chance;
+    this.#offset = options.offset ?? 0;
+    this.fetch = options.fetch(this);
   }
 
   now(): Millis {
-    return this.#time.now;
+    return this.#time.now + this.#offset;
   }
 
   random(length: number): Uint8Array {
-    return this.#time.chance.bytes(length);
+    return this.#chance.bytes(length);
   }
 
+  /** Like the real world's: a step forward makes timers due, after a step back they count by the time that really passes. */
   at(time: Millis, run: () => void): Cancel {
-    return this.#time.at(time, () => {
-      if (this.alive) run();
-    });
+    return this.#time.at(
+      time - this.#offset,
+      () => {
+        if (this.alive) run();
+      },
+      this,
+    );
   }
 
   soon(run: () => void): void {
@@ -193,6 +204,26 @@ export class SimWorld implements World {
   }
 
   hold(): () => void {
-    return () => {};
+    return nothing;
+  }
+
+  /** Sets the wall clock by `by`, in either direction. */
+  step(by: Millis): void {
+    this.#offset += by;
+    if (by > 0) this.#time.hasten(this, by);
+  }
+
+  /** What the other end of a connection does when this one dies. */
+  whenDead(run: () => void): void {
+    this.#whenDead.push(run);
+  }
+
+  /** Everything in memory is gone. */
+  die(): void {
+    this.alive = false;
+    this.#time.forget(this);
+    for (const run of this.#whenDead.splice(0)) run();
   }
 }
+
+const nothing = () => {};
