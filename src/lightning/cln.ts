@@ -5,7 +5,7 @@
 import { sats } from "../../actors/order/money.ts";
 import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
-import { isObject, malformed } from "./answers.ts";
+import { isObject, malformed, wordOf } from "./answers.ts";
 import { cancelInvoice, createInvoice, lookupInvoice } from "./cln/invoices.ts";
 import { lookupPayment, mayPay, pay } from "./cln/payments.ts";
 import { type ClnRest, demand, msatOf } from "./cln/rest.ts";
@@ -83,7 +83,7 @@ async function readInfo(rest: ClnRest): Promise<NodeInfo> {
   const body = await demand(rest, { method });
   const { id, alias, network: name } = body;
   if (typeof id !== "string" || !/^0[23][0-9a-f]{64}$/.test(id)) throw malformed(method);
-  const network = NETWORKS[String(name)];
+  const network = wordOf(NETWORKS, name);
   if (!network) throw new NodeUnavailable(`${method}: unsupported network`);
   const synced = body.warning_bitcoind_sync === undefined && body.warning_lightningd_sync === undefined;
   return { pubkey: id, network, alias: typeof alias === "string" ? alias : "", synced };

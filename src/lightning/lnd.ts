@@ -5,7 +5,7 @@
 import { type Sats, sats } from "../../actors/order/money.ts";
 import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
-import { isObject, malformed } from "./answers.ts";
+import { isObject, malformed, wordOf } from "./answers.ts";
 import { cancelInvoice, createInvoice, lookupInvoice, settledSince, settlements } from "./lnd/invoices.ts";
 import { lookupPayment, mayPay, pay } from "./lnd/payments.ts";
 import { demand, int64, type LndRest } from "./lnd/rest.ts";
@@ -86,7 +86,7 @@ async function readInfo(rest: LndRest): Promise<NodeInfo> {
   const { identity_pubkey: pubkey, alias, chains, synced_to_chain: synced } = body;
   const chain: unknown = Array.isArray(chains) ? chains[0] : undefined;
   if (typeof pubkey !== "string" || !/^0[23][0-9a-f]{64}$/.test(pubkey) || !isObject(chain)) throw malformed(what);
-  const network = NETWORKS[String(chain.network)];
+  const network = wordOf(NETWORKS, chain.network);
   if (!network) throw new NodeUnavailable(`${what}: unsupported network`);
   return { pubkey, network, alias: typeof alias === "string" ? alias : "", synced: synced === true };
 }

@@ -14,7 +14,7 @@ export function placeOf(acceptPayment: string | null): PaymentPlace {
   let best = { rank: 0, quality: 0 };
   for (const part of acceptPayment.slice(0, MAX_HEADER).toLowerCase().split(",")) {
     const [range = "", ...parameters] = part.split(";").map((word) => word.trim());
-    const rank = RANKS[range];
+    const rank = Object.hasOwn(RANKS, range) ? RANKS[range] : undefined;
     if (rank === undefined || rank < best.rank) continue;
     best = { rank, quality: qualityOf(parameters) };
   }

@@ -5,7 +5,7 @@
  */
 import { msats } from "../../../actors/order/money.ts";
 import { AnswerLost } from "../../wire.ts";
-import { hash32, type Json, provenPreimage, unlessLost } from "../answers.ts";
+import { hash32, type Json, provenPreimage, unlessLost, wordOf } from "../answers.ts";
 import {
   MAX_ROUTE_BLOCKS,
   type MayPay,
@@ -177,7 +177,7 @@ function toOutcome(payment: Json, hash: PaymentHash): PaymentOutcome {
     case "IN_FLIGHT":
       return { kind: "in_flight" };
     case "FAILED":
-      return { kind: "failed", reason: FAILURES[String(payment.failure_reason)] ?? "unspecified" };
+      return { kind: "failed", reason: wordOf(FAILURES, payment.failure_reason) ?? "unspecified" };
     case "SUCCEEDED": {
       const preimage = provenPreimage(payment.payment_preimage, hash);
       if (!preimage) return { kind: "unknown", reason: "wrong_preimage" };
