@@ -21,6 +21,7 @@ const SOURCES: readonly (readonly [source: string, commands: readonly CommandTyp
     "The provider",
     ["BuyAnswered", "BuySearched", "Hinted", "Looked", "CancelAnswered", "FinishAnswered", "ReleaseAnswered"],
   ],
+  ["The doctor", ["Reconciled"]],
   ["The engine", ["Due", "EffectInterrupted", "ClaimRefused", "NoticeHanded"]],
 ];
 
@@ -35,6 +36,8 @@ entered and does what it says, or says "never happens" and is not.
 - \`Due\` is heard only when the deadline that the state names has passed: an alarm for an earlier deadline does nothing.
 - \`EffectInterrupted\` is the lost answer of that effect, and runs the rule of that answer: what it asked is asked, never assumed. Only
   the search for a loose activation, and its release, are asked again at once.
+- \`Reconciled\` is said only while nobody serves, by the doctor who compared our books with those of node and provider. The search
+  leaves it out: after it, cells are possible that no other life leads to.
 - \`ClaimRefused\` decides a command again after another order turned out to own what it wanted to claim.
 `;
 

@@ -2,7 +2,7 @@
  * What can be said to an order: by a customer, by the clock, or by an effect that came back. Nothing else moves it.
  */
 import type { Effect } from "./effects.ts";
-import type { Msats } from "./money.ts";
+import type { Msats, Sats } from "./money.ts";
 import type { Destination, HeldNumber } from "./state.ts";
 
 /** A message as the provider's own list told it. `id` is the provider's, or counted within the order where it gave none. */
@@ -54,6 +54,25 @@ export type RefundAnswer =
   | { readonly kind: "never_sent" }
   | { readonly kind: "unknown"; readonly reason: string };
 
+/** What a doctor found out from node and provider; see lifecycle/reconciled.ts. */
+export type Finding =
+  /** The node proves that it paid this to a refund invoice of the order. `numberRefunded`: the provider took back a number it held. */
+  | {
+      readonly kind: "refund_paid";
+      readonly paymentHash: string;
+      readonly amountSats: Sats;
+      readonly feeMsats: Msats;
+      readonly preimage: string;
+      readonly numberRefunded: boolean;
+    }
+  /** The provider sold this number for the order, and no other order may have been meant. */
+  | { readonly kind: "number"; readonly number: HeldNumber }
+  /** A person's word that the customer got what was sold. */
+  | { readonly kind: "served" }
+  /** Nobody knows what became of it since the books were lost: nothing is bought or paid for it until somebody does. */
+  | { readonly kind: "doubt" }
+  | { readonly kind: "doubt_over" };
+
 export type Command =
   /** The node says that the invoice settled. Idempotent. */
   | { readonly type: "Settled"; readonly settledAt: number; readonly receivedMsats: Msats }
@@ -81,6 +100,8 @@ export type Command =
   | { readonly type: "NoticeHanded" }
   /** The deadline passed. */
   | { readonly type: "Due" }
+  /** Our books were compared with those of node and provider. */
+  | { readonly type: "Reconciled"; readonly finding: Finding }
   /** The process died while this effect was under way: its outcome is unknown. */
   | { readonly type: "EffectInterrupted"; readonly effect: Effect }
   /** Another order owns what `command` wanted to claim; decide again without it. */
@@ -109,6 +130,7 @@ export const COMMAND_TYPES = [
   "RefundSearched",
   "NoticeHanded",
   "Due",
+  "Reconciled",
   "EffectInterrupted",
   "ClaimRefused",
 ] as const satisfies readonly CommandType[];

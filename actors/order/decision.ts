@@ -45,6 +45,9 @@ const LASTING: ReadonlySet<string> = new Set([
   "unexpected_number",
   "sms_after_end",
   "node_forgot_refund",
+  "in_doubt",
+  "refund_after_sale",
+  "refund_differs",
 ]);
 
 export class Step {

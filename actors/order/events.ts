@@ -94,6 +94,11 @@ export type EventBody =
       readonly paymentHash: string;
     }
   | { readonly type: "ClaimWindowClosed" }
+  /** Our books were lost, and nobody knows what became of the order since; or that is over. */
+  | { readonly type: "Doubted" }
+  | { readonly type: "DoubtOver" }
+  /** A person's word that the customer got what was sold: what was owed is earned. */
+  | { readonly type: "SaleKept" }
   | { readonly type: "Ended"; readonly as: Outcome }
   | { readonly type: "AttentionRaised"; readonly reason: string }
   | { readonly type: "AttentionCleared" }

@@ -96,7 +96,8 @@ function apply(order: Order, event: OrderEvent): Order {
     case "LooseSettled":
       return { ...order, loose: null };
     case "NumberBought":
-      return { ...order, state: withNumber(order, event.number, event.due) };
+      // A doctor may find it after the order had ended without one.
+      return { ...order, endedAt: null, state: withNumber(order, event.number, event.due) };
     case "LookStarted":
       return withLooking(order, "running");
     case "LookWanted":
@@ -150,7 +151,14 @@ function apply(order: Order, event: OrderEvent): Order {
       const { saidEnded, due } = event;
       return { ...order, state: { ...inKind(order, "renting"), saidEnded, due } };
     }
+    case "Doubted":
+      return { ...order, doubtSince: event.at };
+    case "DoubtOver": {
+      const { doubtSince: _, ...sure } = order;
+      return sure;
+    }
     case "NumberEnded":
+    case "SaleKept":
     case "SaleReversed":
       return order;
     case "DestinationSet":

@@ -48,6 +48,8 @@ export function ledgerOf(order: Order, event: OrderEvent): readonly Posting[] {
       return event.refunded ? giveBack(order, event.cost) : writeOff(order, event.cost);
     case "MessagesReceived":
       return event.first ? move("msat", "owed", "kept", order.owedMsats) : [];
+    case "SaleKept":
+      return move("msat", "owed", "kept", order.owedMsats);
     case "SaleReversed":
       return move("msat", "kept", "owed", order.payment?.receivedMsats ?? 0);
     case "RefundPaid": {

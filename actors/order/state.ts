@@ -150,6 +150,8 @@ export interface Order {
   /** A buy given up as unknown; `found` once its activation turned up. */
   readonly loose: { readonly attempt: number; readonly since: number; readonly found: HeldNumber | null } | null;
   readonly attention: Attention | null;
+  /** Since when nobody knows what became of it, because our books were lost; absent otherwise. */
+  readonly doubtSince?: number;
   readonly endedAt: number | null;
   readonly state: State;
 }

@@ -3,6 +3,7 @@ import type { CommandOf } from "../commands.ts";
 import { type Row, type Rule, type Step, stays } from "../decision.ts";
 import { buyNext, numberBought, overdue, paymentOf, WATCHDOG, withoutNumber } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { reconciledBuying } from "./reconciled.ts";
 import {
   alreadyPaid,
   cancelNotAllowed,
@@ -86,6 +87,7 @@ export const buying: Row = {
       else buyNext(step, attempt + 1);
     },
   },
+  Reconciled: reconciledBuying,
   EffectInterrupted: stays("-> `buyUnknown`: a buy whose answer was lost is searched, never repeated"),
   ClaimRefused: stays("refused: the refund invoice belongs to another order"),
 };

@@ -5,6 +5,7 @@ import type { Row, Rule, Step } from "../decision.ts";
 import { stays } from "../decision.ts";
 import { askForMessages, end, lookDone, lookNow, overdue, recordMessages, startFinishing, WATCHDOG } from "../moves.ts";
 import type { HeldNumber } from "../state.ts";
+import { reconciledSold } from "./reconciled.ts";
 import {
   alreadyPaid,
   destinationRefused,
@@ -72,6 +73,7 @@ export const delivered: Row = {
   },
   DestinationGiven: destinationRefused,
   Due: { does: "code read and grace passed, or the number nearly over -> `finishing`", run: startFinishing },
+  Reconciled: reconciledSold,
   EffectInterrupted: stays("looks again"),
   ClaimRefused: never("nothing is claimed"),
 };

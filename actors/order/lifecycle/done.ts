@@ -2,6 +2,7 @@
 import { type Row, stays } from "../decision.ts";
 import { recordMessages, startRefund } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { reconciledDone } from "./reconciled.ts";
 import { alreadyPaid, claimDestination, looseBuy, never, noRefundRuns, noticeHanded, numberGone } from "./shared.ts";
 
 export const done: Row = {
@@ -41,6 +42,7 @@ export const done: Row = {
     },
   },
   Due: never("no deadline"),
+  Reconciled: reconciledDone,
   EffectInterrupted: stays(
     "a loose activation is looked for or given back again; all else belongs to a step that is over",
   ),

@@ -4,6 +4,7 @@ import { type Row, type Rule, type Step, stays } from "../decision.ts";
 import { floorToSats } from "../money.ts";
 import { end, overdue, startRefund, stuck, timeForRefund, WATCHDOG } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { reconciledRefunding, reconciledRefundUnknown } from "./reconciled.ts";
 import {
   alreadyPaid,
   claimDestination,
@@ -98,6 +99,7 @@ export const refunding: Row = {
       else startRefund(step);
     },
   },
+  Reconciled: reconciledRefunding,
   EffectInterrupted: stays("-> `refundUnknown`: the node is asked before anything is paid"),
   ClaimRefused: stays("refused: the refund invoice belongs to another order"),
 };
@@ -136,8 +138,9 @@ export const refundUnknown: Row = {
       search(step, attempt);
     },
   },
+  Reconciled: reconciledRefundUnknown,
   EffectInterrupted: stays("asks the node again"),
-  ClaimRefused: never("nothing is claimed"),
+  ClaimRefused: never("only a doctor claims something here"),
 };
 
 export const refundStuck: Row = {

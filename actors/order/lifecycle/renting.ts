@@ -2,6 +2,7 @@
 import type { Standing } from "../commands.ts";
 import { type Row, type Step, stays } from "../decision.ts";
 import { askForMessages, end, lookDone, lookNow, recordMessages } from "../moves.ts";
+import { reconciledSold } from "./reconciled.ts";
 import {
   alreadyPaid,
   cancelNotAllowed,
@@ -104,6 +105,7 @@ export const renting: Row = {
       askForMessages(step);
     },
   },
+  Reconciled: reconciledSold,
   EffectInterrupted: stays("looks again"),
   ClaimRefused: never("nothing is claimed"),
 };

@@ -3,6 +3,7 @@ import type { CommandOf } from "../commands.ts";
 import { type Row, type Rule, type Step, stays } from "../decision.ts";
 import { buyNext, startRefund, withoutNumber } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { nothingToReconcile } from "./reconciled.ts";
 import { isSameDestination, never, noBuyRuns, noNotice, noRefundRuns, numberNotYet } from "./shared.ts";
 
 const MINUTE = 60_000;
@@ -107,6 +108,7 @@ export const unpaid: Row = {
   CancelAsked: tooSoon,
   DestinationGiven: destination,
   Due: neverDue,
+  Reconciled: nothingToReconcile,
   EffectInterrupted: interrupted,
   ClaimRefused: claimRefused,
 };

@@ -14,6 +14,7 @@ import {
 } from "../moves.ts";
 import type { StateOf } from "../state.ts";
 import { isRefundable } from "../terms.ts";
+import { reconciledHolding } from "./reconciled.ts";
 import {
   alreadyPaid,
   cancelNotAllowed,
@@ -76,6 +77,7 @@ export const waiting: Row = {
     },
   },
   Due: { does: "20 minutes without an SMS -> `closing`", run: (step) => startClosing(step, "timeout") },
+  Reconciled: reconciledHolding,
   EffectInterrupted: stays("looks again"),
   ClaimRefused: stays("refused: the refund invoice belongs to another order"),
 };

@@ -138,7 +138,7 @@ export class Watcher {
   }
 
   /** What the world said, kept apart from what the order made of it. */
-  #learn({ before, command, now }: Told): void {
+  #learn({ before, command, decision, now }: Told): void {
     const told = command.type === "ClaimRefused" ? command.command : command;
     if (told.type === "Settled") this.#settledTold = true;
     if (told.type === "BuyAnswered" && told.answer.kind !== "unknown") this.#knownBuys.add(told.attempt);
@@ -147,6 +147,12 @@ export class Watcher {
     if (told.type === "Looked" && told.answer.kind === "seen") {
       this.#saidEnded = told.answer.standing === "open" ? 0 : this.#saidEnded + 1;
     }
+    if (told.type === "Reconciled" && told.finding.kind === "refund_paid" && this.#paid === 0) {
+      this.#feeMsats = told.finding.feeMsats;
+    }
+    // The doctor asked the node: no attempt is out.
+    const found = told.type === "Reconciled" && decision.events.some(({ type }) => type === "NumberBought");
+    if (found) this.#dead.add(this.#attempts);
     if (told.type !== "RefundAnswered" && told.type !== "RefundSearched") return;
     const { attempt, answer } = told;
     if (answer.kind === "succeeded" && this.#paid === 0) this.#feeMsats = answer.feeMsats;
@@ -279,6 +285,8 @@ export class Watcher {
       if (event.type !== "RefundPaid") continue;
       this.#paid++;
       must(this.#paid === 1, "2: at most one successful refund", told);
+      // The node's proof, brought by the doctor: of a payment that our books may not know.
+      if (command.type === "Reconciled") continue;
       must(
         event.attempt === this.#attempts && !this.#dead.has(event.attempt),
         "2: the paid attempt is the last one",
@@ -319,7 +327,7 @@ export class Watcher {
   #numberEnds(told: Told): void {
     const { command, decision, before } = told;
     for (const event of decision.events) {
-      if (event.type !== "NumberEnded") continue;
+      if (event.type !== "NumberEnded" || command.type === "Reconciled") continue;
       const looked = command.type === "Looked" && command.answer.kind === "seen" ? command.answer.standing : null;
       const cancelled = command.type === "CancelAnswered" && command.answer.kind === "cancelled";
       if (event.refunded) {

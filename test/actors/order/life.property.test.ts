@@ -6,13 +6,14 @@ import { replay } from "../../../actors/order/evolve.ts";
 import { deadline } from "../../../actors/order/state.ts";
 import { ORDER_TYPES } from "../../../actors/order/terms.ts";
 import { answersTo, strays } from "./choices.ts";
+import { findings, reconcile } from "./findings.ts";
 import { Life } from "./life.ts";
 import { destination, HOUR, MINUTE, SECOND, sms } from "./orders.ts";
 import { liveOn } from "./way-out.ts";
 
 /** One thing that happens; the numbers choose among what is possible at that moment. */
 const step = fc.record({
-  what: fc.constantFrom("answer", "answer", "answer", "due", "due", "stray", "repeat", "crash", "wait"),
+  what: fc.constantFrom("answer", "answer", "answer", "due", "due", "stray", "repeat", "crash", "wait", "doctor"),
   pick: fc.nat(999),
   choice: fc.nat(999),
   wait: fc.constantFrom(0, 1, SECOND, 10 * SECOND, 45 * SECOND, 3 * MINUTE, 11 * MINUTE, HOUR),
@@ -56,6 +57,9 @@ function happen(life: Life, { what, pick, choice, wait }: Happening, n: number, 
   } else if (what === "repeat") {
     const again = at(told, pick);
     if (again && !isMistakable(life, again)) tell(again);
+  } else if (what === "doctor") {
+    const finding = at(findings(life.order, life.now, life.type), choice);
+    if (finding) reconcile(life, finding);
   } else if (what === "wait") {
     life.wait(wait);
   } else {

@@ -3,10 +3,15 @@ import { COMMAND_TYPES, type CommandType } from "../../../actors/order/commands.
 import { LIFECYCLE } from "../../../actors/order/decide.ts";
 import type { Kind } from "../../../actors/order/state.ts";
 
+/** Said only while nobody serves, and after what no life without it leads to: tried in test/actors/order/reconciled.test.ts instead. */
+const FROM_OUTSIDE: ReadonlySet<CommandType> = new Set(["Reconciled"]);
+
 /** Every cell: which kind hears which command. */
 export const CELLS: readonly { readonly kind: Kind; readonly command: CommandType }[] = (
   Object.keys(LIFECYCLE) as Kind[]
-).flatMap((kind) => COMMAND_TYPES.map((command) => ({ kind, command })));
+).flatMap((kind) =>
+  COMMAND_TYPES.filter((command) => !FROM_OUTSIDE.has(command)).map((command) => ({ kind, command })),
+);
 
 export const cellName = (kind: Kind, command: CommandType): string => `${kind} ${command}`;
 
