@@ -2,7 +2,7 @@
  * The node as the database knows it. What another node says of our hashes proves nothing: "never sent" there may be "paid" here, so before
  * every question or payment that concludes something, the node that answers must be the one we are bound to.
  */
-import { type LightningNode, type NodeInfo, NodeUnavailable } from "./port.ts";
+import { type LightningNode, type NodeHistory, type NodeInfo, NodeUnavailable } from "./port.ts";
 
 /**
  * @param pubkey the node our database belongs to.
@@ -57,5 +57,17 @@ export function boundNode(node: LightningNode, pubkey: string, isOurs: (info: No
       return node.lookupPayment(hash);
     },
     mayPay: () => node.mayPay(),
+    ...(node.history && { history: boundHistory(node.history, check) }),
   };
 }
+
+const boundHistory = (history: NodeHistory, check: () => Promise<void>): NodeHistory => ({
+  async paid(since) {
+    await check();
+    return history.paid(since);
+  },
+  async received(since) {
+    await check();
+    return history.received(since);
+  },
+});

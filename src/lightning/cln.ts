@@ -6,6 +6,7 @@ import { sats } from "../../actors/order/money.ts";
 import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
 import { isObject, malformed, wordOf } from "./answers.ts";
+import { createHistory } from "./cln/history.ts";
 import { cancelInvoice, createInvoice, lookupInvoice } from "./cln/invoices.ts";
 import { lookupPayment, mayPay, pay } from "./cln/payments.ts";
 import { type ClnRest, demand, msatOf } from "./cln/rest.ts";
@@ -75,6 +76,7 @@ export function createCln({ world, baseUrl, rune, tlsCa }: ClnOptions): Lightnin
     pay: (payment) => pay(rest, payment),
     lookupPayment: (hash) => lookupPayment(rest, hash),
     mayPay: () => mayPay(rest),
+    history: createHistory(rest),
   };
 }
 

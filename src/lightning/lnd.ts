@@ -6,6 +6,7 @@ import { type Sats, sats } from "../../actors/order/money.ts";
 import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
 import { isObject, malformed, wordOf } from "./answers.ts";
+import { createHistory } from "./lnd/history.ts";
 import { cancelInvoice, createInvoice, lookupInvoice, settledSince, settlements } from "./lnd/invoices.ts";
 import { lookupPayment, mayPay, pay } from "./lnd/payments.ts";
 import { demand, int64, type LndRest } from "./lnd/rest.ts";
@@ -77,6 +78,7 @@ export function createLnd({ world, baseUrl, macaroonHex, tlsCa }: LndOptions): L
     pay: (payment) => pay(rest, payment),
     lookupPayment: (hash) => lookupPayment(rest, hash),
     mayPay: () => mayPay(rest),
+    history: createHistory(rest),
   };
 }
 

@@ -121,6 +121,34 @@ export type PaymentOutcome =
 
 export type PaymentState = PaymentOutcome | { readonly kind: "never_sent" };
 
+/** One payment in the node's own list. */
+export interface Outgoing {
+  readonly paymentHash: PaymentHash;
+  /** Null where the node does not keep it. */
+  readonly bolt11: string | null;
+  readonly startedAt: Millis;
+  /** What arrives, without fees. */
+  readonly amountMsats: Msats;
+  /** The answer of `lookupPayment` about it. */
+  readonly state: PaymentOutcome;
+}
+
+/** One settled invoice in the node's own list. */
+export interface Receipt extends Settlement {
+  /** `NewInvoice.description` as it was given; null where the node does not keep it. */
+  readonly description: string | null;
+  /** `NewInvoice.key` as it was given; null where the node does not keep it, or the invoice is not ours. */
+  readonly key: string | null;
+}
+
+/** What a node tells of its past, for whoever compares books. Every list is complete, or it throws NodeUnavailable. */
+export interface NodeHistory {
+  /** Payments that were begun at or after `since`, whatever became of them. */
+  paid(since: Millis): Promise<Outgoing[]>;
+  /** Invoices that settled at or after `since`, whosever they are. */
+  received(since: Millis): Promise<Receipt[]>;
+}
+
 /** The node could not be asked, or refused: nothing is known about the subject of the question. */
 export class NodeUnavailable extends Error {
   constructor(reason: string, options?: ErrorOptions) {
@@ -167,4 +195,6 @@ export interface LightningNode {
   lookupPayment(hash: PaymentHash): Promise<PaymentState>;
   /** Finds out without paying anything. @throws NodeUnavailable */
   mayPay(): Promise<MayPay>;
+  /** Absent where the node cannot list its past. */
+  readonly history?: NodeHistory;
 }

@@ -91,6 +91,10 @@ export function toSettlement(invoice: Json): Settlement | null {
   return { paymentHash, settledAt: seconds * 1000, receivedMsats };
 }
 
+/** The key of an invoice of ours, or null. */
+export const keyOf = (label: unknown): string | null =>
+  typeof label === "string" && label.startsWith(LABEL_PREFIX) ? label.slice(LABEL_PREFIX.length) : null;
+
 /** The one invoice that a label or a hash names, or null. @throws NodeUnavailable */
 async function one(rest: ClnRest, params: Json): Promise<Json | null> {
   const method = "listinvoices";

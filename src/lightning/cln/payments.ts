@@ -92,10 +92,18 @@ export async function lookupPayment(rest: ClnRest, hash: PaymentHash): Promise<P
   const method = "listpays";
   const { pays } = await demand(rest, { method, params: { payment_hash: hash } });
   if (!Array.isArray(pays) || pays.length > MAX_PAYS) throw malformed(method);
-  const entries = (pays as unknown[]).map((entry) => {
-    if (!isObject(entry) || entry.payment_hash !== hash) throw malformed(method);
-    return entry;
-  });
+  return stateOf(
+    method,
+    (pays as unknown[]).map((entry) => {
+      if (!isObject(entry) || entry.payment_hash !== hash) throw malformed(method);
+      return entry;
+    }),
+    hash,
+  );
+}
+
+/** What all entries of one hash say together. @throws NodeUnavailable */
+export function stateOf(method: string, entries: readonly Json[], hash: PaymentHash): PaymentState {
   const complete = entries.find(({ status }) => status === "complete");
   if (complete) return toSuccess(complete, "preimage", hash);
   if (entries.some(({ status }) => status === "pending")) return { kind: "in_flight" };

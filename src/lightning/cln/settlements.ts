@@ -5,8 +5,8 @@
 import type { Millis } from "../../../actors/runtime/world.ts";
 import { count, isObject, type Json, malformed, unlessLost } from "../answers.ts";
 import { bigEndian, toWords } from "../bolt11-fields.ts";
-import { NodeUnavailable, type Settlement } from "../port.ts";
-import { toSettlement } from "./invoices.ts";
+import { NodeUnavailable, type Receipt, type Settlement } from "../port.ts";
+import { keyOf, toSettlement } from "./invoices.ts";
 import { ask, type ClnRest, demand, refused } from "./rest.ts";
 
 /** "The timeout was reached without an invoice being paid." */
@@ -60,16 +60,23 @@ export async function* settlements(
 
 /** Every settlement at or after `since`, newest invoice first. @throws NodeUnavailable, also when there are too many. */
 export async function settledSince(rest: ClnRest, since: Millis): Promise<Settlement[]> {
+  return (await receivedSince(rest, since)).map(({ description: _, key: __, ...settlement }) => settlement);
+}
+
+/** The same, with what the invoices were made for. */
+export async function receivedSince(rest: ClnRest, since: Millis): Promise<Receipt[]> {
   // Settle times have whole seconds, so `since` is compared in them.
   const from = Math.floor(since / 1000) * 1000;
-  const found: Settlement[] = [];
+  const found: Receipt[] = [];
   for await (const invoice of newestFirst(rest, "created")) {
     const createdAt = typeof invoice.bolt11 === "string" ? issuedAt(invoice.bolt11) : null;
     if (createdAt !== null && createdAt < from - CREATED_BEFORE_SETTLED_MS) return found;
     if (invoice.status !== "paid") continue;
     const settlement = toSettlement(invoice);
     if (!settlement) throw malformed("listinvoices");
-    if (settlement.settledAt >= from) found.push(settlement);
+    if (settlement.settledAt < from) continue;
+    const description = typeof invoice.description === "string" ? invoice.description : null;
+    found.push({ ...settlement, description, key: keyOf(invoice.label) });
   }
   return found;
 }

@@ -15,6 +15,7 @@ import {
   type NewInvoice,
   NodeUnavailable,
   type PaymentHash,
+  type Receipt,
   type Settlement,
 } from "../port.ts";
 import { ask, demand, hashFromBase64, hexToBase64, int64, type LndRest, NOT_FOUND, refused } from "./rest.ts";
@@ -139,11 +140,16 @@ export async function* settlements(
 
 /** Every settlement at or after `since`, newest invoice first. @throws NodeUnavailable, also when there are too many. */
 export async function settledSince(rest: LndRest, since: Millis): Promise<Settlement[]> {
+  return (await receivedSince(rest, since)).map(({ description: _, key: __, ...settlement }) => settlement);
+}
+
+/** The same, with what the invoices were made for. lnd keeps no key. */
+export async function receivedSince(rest: LndRest, since: Millis): Promise<Receipt[]> {
   const what = "ListInvoices";
   // Settle times have whole seconds, so `since` is compared in them. 0 would mean no limit at all.
   const sinceSeconds = Math.floor(since / 1000);
   const createdAfter = Math.max(1, sinceSeconds - CREATED_BEFORE_SETTLED_S);
-  const found: Settlement[] = [];
+  const found: Receipt[] = [];
   let offset = 0;
   for (let page = 0; page < MAX_PAGES; page++) {
     const body = await demand(rest, what, {
@@ -156,7 +162,8 @@ export async function settledSince(rest: LndRest, since: Millis): Promise<Settle
       if (invoice.state !== "SETTLED") continue;
       const settlement = toSettlement(invoice);
       if (!settlement) throw malformed(what);
-      if (settlement.settledAt >= sinceSeconds * 1000) found.push(settlement);
+      if (settlement.settledAt < sinceSeconds * 1000) continue;
+      found.push({ ...settlement, description: typeof invoice.memo === "string" ? invoice.memo : null, key: null });
     }
     if (body.invoices.length < PAGE_SIZE) return found;
     const next = int64(body.first_index_offset);

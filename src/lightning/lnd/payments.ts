@@ -170,7 +170,7 @@ async function* follow(rest: LndRest, request: LndStream, limitMs: number): Asyn
   }
 }
 
-function toOutcome(payment: Json, hash: PaymentHash): PaymentOutcome {
+export function toOutcome(payment: Json, hash: PaymentHash): PaymentOutcome {
   if (hash32(payment.payment_hash) !== hash) return { kind: "unknown", reason: "wrong_payment" };
   switch (payment.status) {
     case "INITIATED":

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Bench, type Dialect } from "./bench.ts";
+import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
@@ -30,6 +31,7 @@ const CLN: Dialect = {
 invoiceContract(CLN);
 settlementContract(CLN);
 refundContract(CLN);
+historyContract(CLN);
 
 describe("Core Lightning", () => {
   test("a failure that is reported while another part is out is not the end of the payment", async () => {

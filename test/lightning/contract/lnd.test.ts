@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Dialect } from "./bench.ts";
 import { Bench, until } from "./bench.ts";
+import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
@@ -31,6 +32,7 @@ const LND: Dialect = {
 invoiceContract(LND);
 settlementContract(LND);
 refundContract(LND);
+historyContract(LND);
 
 describe("lnd's stream", () => {
   test("that is cut is opened again a second later and misses nothing", async () => {
