@@ -16,12 +16,25 @@ const KINDS = Object.keys(LIFECYCLE) as Kind[];
 /** Where a command comes from, in the order in which a reader meets them. */
 const SOURCES: readonly (readonly [source: string, commands: readonly CommandType[]])[] = [
   ["The node", ["Settled", "SurelyUnpaid", "NodeAnswered", "RefundAnswered", "RefundSearched"]],
-  ["The customer", ["PreimageShown", "CancelAsked", "DestinationGiven", "CodeRead", "FinishAsked"]],
+  [
+    "The customer",
+    [
+      "PreimageShown",
+      "CancelAsked",
+      "DestinationGiven",
+      "AddressGiven",
+      "LinkAsked",
+      "LinkUsed",
+      "CodeRead",
+      "FinishAsked",
+    ],
+  ],
   [
     "The provider",
     ["BuyAnswered", "BuySearched", "Hinted", "Looked", "CancelAnswered", "FinishAnswered", "ReleaseAnswered"],
   ],
   ["The doctor", ["Reconciled"]],
+  ["The refund address", ["AddressAnswered"]],
   ["The engine", ["Due", "EffectInterrupted", "ClaimRefused", "NoticeHanded"]],
 ];
 

@@ -9,6 +9,7 @@ import { createAccount } from "./account.ts";
 import { type Binding, checkNode, WrongBinding } from "./binding.ts";
 import { Catalog } from "./catalog/offers.ts";
 import type { Config } from "./config.ts";
+import { addressEffects } from "./effects/address.ts";
 import { nodeEffects } from "./effects/node.ts";
 import { noticeEffects } from "./effects/notice.ts";
 import { providerEffects } from "./effects/provider.ts";
@@ -18,6 +19,7 @@ import { boundNode } from "./lightning/bound.ts";
 import type { LightningNode, NodeInfo } from "./lightning/port.ts";
 import { SettlementFeed } from "./lightning/settlements.ts";
 import { NodeStanding } from "./lightning/standing.ts";
+import { askAddress } from "./lnurl/pay.ts";
 import { NostrNotifier } from "./notices/nostr.ts";
 import type { Notifier } from "./notices/port.ts";
 import { createHealth } from "./ops/health.ts";
@@ -27,6 +29,7 @@ import { observeEngine, registerGauges } from "./ops/observe.ts";
 import { Admission } from "./orders/admission.ts";
 import { Front } from "./orders/front.ts";
 import { Hints } from "./orders/hints.ts";
+import { RefundLadder } from "./orders/ladder.ts";
 import { Opening } from "./orders/open.ts";
 import { Ownership } from "./orders/ownership.ts";
 import { impatience } from "./orders/patience.ts";
@@ -159,6 +162,16 @@ export function assemble(options: AssemblyOptions) {
     handlers: {
       ...providerEffects({ world, provider, purchases, store, lookFailed: (id) => inbox.lookFailed(id) }),
       ...nodeEffects(node),
+      ...addressEffects((question) =>
+        askAddress(question, {
+          world,
+          allowLoopback: peers.sandbox,
+          network: bound.network,
+          ownPubkey: bound.nodePubkey,
+          // Claims of other orders are met when this one claims; only an invoice of our own is found here.
+          isTaken: (paymentHash) => store.orderByPaymentHash(paymentHash) !== null,
+        }),
+      ),
       ...noticeEffects(notifier),
     },
     observer: {
@@ -208,7 +221,10 @@ export function assemble(options: AssemblyOptions) {
   }
 
   const destinations = { world, store, network: bound.network, ownPubkey: bound.nodePubkey };
+  const allowLoopback = peers.sandbox;
+  const ladder = new RefundLadder({ supervisor, destinations, addresses: { allowLoopback } });
   const opening = new Opening({
+    ladder,
     world,
     supervisor,
     node,
@@ -253,6 +269,7 @@ export function assemble(options: AssemblyOptions) {
     revocations: options.revocations ?? NOTHING_REVOKED,
     opening,
     destinations,
+    ladder,
     limits: { retentionMs: DEFAULT_RETENTION.scrubMs },
     onHint: (activationId) => hints.heard(activationId),
     onRead: () => inbox.nudge(),

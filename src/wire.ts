@@ -12,7 +12,7 @@ export interface Call {
   readonly timeoutMs: number;
   /** Longest body accepted, in bytes of UTF-8. Default 4 MiB. */
   readonly maxBytes?: number;
-  readonly tls?: { readonly ca?: string };
+  readonly tls?: FetchOptions["tls"];
   /**
    * The call has an effect that must not happen twice. Bun's fetch silently repeats a GET, PUT or DELETE whose reused
    * connection was reset; on a connection of its own it does not.

@@ -72,6 +72,13 @@ export type Finding =
   /** Nobody knows what became of it since the books were lost: nothing is bought or paid for it until somebody does. */
   | { readonly kind: "doubt" }
   | { readonly kind: "doubt_over" };
+/** What a refund address answered (LUD-06, LUD-16). */
+export type AddressAnswer =
+  /** An invoice for exactly the refund, checked by the rules of refund invoices. */
+  | { readonly kind: "invoice"; readonly destination: Omit<Destination, "claimed"> }
+  /** It will not give one that we can pay. `reason` is a word of ours, never of the peer. */
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "unavailable"; readonly reason: string };
 
 export type Command =
   /** The node says that the invoice settled. Idempotent. */
@@ -95,6 +102,12 @@ export type Command =
   /** A reactivation needs this number finished at the provider first. */
   | { readonly type: "FinishAsked" }
   | { readonly type: "DestinationGiven"; readonly destination: Omit<Destination, "claimed"> }
+  | { readonly type: "AddressGiven"; readonly address: string }
+  | { readonly type: "AddressAnswered"; readonly attempt: number; readonly answer: AddressAnswer }
+  /** The customer wants a withdraw link; its secret is made outside, and only its digest comes in. */
+  | { readonly type: "LinkAsked"; readonly secretHash: string }
+  /** Somebody with the link's secret names the invoice. */
+  | { readonly type: "LinkUsed"; readonly secretHash: string; readonly destination: Omit<Destination, "claimed"> }
   | { readonly type: "RefundAnswered"; readonly attempt: number; readonly answer: RefundAnswer }
   | { readonly type: "RefundSearched"; readonly attempt: number; readonly answer: RefundAnswer }
   | { readonly type: "NoticeHanded" }
@@ -126,6 +139,10 @@ export const COMMAND_TYPES = [
   "CodeRead",
   "FinishAsked",
   "DestinationGiven",
+  "AddressGiven",
+  "AddressAnswered",
+  "LinkAsked",
+  "LinkUsed",
   "RefundAnswered",
   "RefundSearched",
   "NoticeHanded",

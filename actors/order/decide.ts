@@ -11,6 +11,7 @@ import { delivered, finishing } from "./lifecycle/delivered.ts";
 import { done } from "./lifecycle/done.ts";
 import { refunding, refundStuck, refundUnknown } from "./lifecycle/refunding.ts";
 import { renting } from "./lifecycle/renting.ts";
+import { resolving } from "./lifecycle/resolving.ts";
 import { lapsed, unpaid } from "./lifecycle/unpaid.ts";
 import { closing, waiting } from "./lifecycle/waiting.ts";
 import { type Destination, deadline, type Order } from "./state.ts";
@@ -26,6 +27,7 @@ export const LIFECYCLE: Lifecycle = {
   delivered,
   finishing,
   renting,
+  resolving,
   refunding,
   refundUnknown,
   refundStuck,
@@ -69,6 +71,10 @@ const isForLoose = ({ loose }: Order, effect: Effect): boolean =>
 function claimRefused(step: Step, command: CommandOf<"ClaimRefused">): void {
   const { kind } = step.order.state;
   if (kind === "unpaid" || kind === "lapsed") return LIFECYCLE[kind].ClaimRefused.run(step, command);
+  // Not the customer's doing, so nobody to refuse: the address is asked for another invoice.
+  if (command.command.type === "AddressAnswered") {
+    return apply(step, { ...command.command, answer: { kind: "refused", reason: "hash_taken" } });
+  }
   step.refuse("REFUND_DESTINATION_TAKEN");
 }
 
@@ -77,9 +83,11 @@ export function open(input: {
   readonly id: OrderId;
   readonly terms: Terms;
   readonly destination: Omit<Destination, "claimed"> | null;
+  readonly refundAddress?: string | null;
   readonly now: number;
 }): Pick<Decision, "order" | "events"> {
-  const { id, terms, destination, now } = input;
-  const event = { type: "Opened", id, terms, destination, at: now } as const;
+  const { id, terms, destination, refundAddress, now } = input;
+  const address = refundAddress == null ? {} : { refundAddress };
+  const event = { type: "Opened", id, terms, destination, ...address, at: now } as const;
   return { order: evolve(null, event), events: [event] };
 }

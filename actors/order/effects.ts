@@ -30,6 +30,15 @@ export type Effect =
   | { readonly kind: "finish"; readonly key: string; readonly activationId: string }
   /** Give back a number that was found after its order had already been settled with the customer. */
   | { readonly kind: "release"; readonly key: string; readonly activationId: string }
+  /** Ask the refund address for an invoice of exactly the refund. */
+  | {
+      readonly kind: "resolve";
+      readonly key: string;
+      readonly attempt: number;
+      readonly address: string;
+      readonly amountSats: Sats;
+      readonly maxFeeSats: Sats;
+    }
   | {
       readonly kind: "refund";
       readonly key: string;
@@ -55,6 +64,7 @@ export interface ResultOf {
   cancel: CommandOf<"CancelAnswered">;
   finish: CommandOf<"FinishAnswered">;
   release: CommandOf<"ReleaseAnswered">;
+  resolve: CommandOf<"AddressAnswered">;
   refund: CommandOf<"RefundAnswered">;
   findRefund: CommandOf<"RefundSearched">;
   notify: CommandOf<"NoticeHanded">;
@@ -78,6 +88,8 @@ export function lostResult(effect: Effect): Command {
       return { type: "FinishAnswered", answer: { kind: "unknown" } };
     case "release":
       return { type: "ReleaseAnswered", answer: { kind: "unknown" } };
+    case "resolve":
+      return { type: "AddressAnswered", attempt: effect.attempt, answer: { kind: "unavailable", reason } };
     case "refund":
       return { type: "RefundAnswered", attempt: effect.attempt, answer: { kind: "unknown", reason } };
     case "findRefund":

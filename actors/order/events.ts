@@ -12,6 +12,7 @@ export type EventBody =
       readonly id: OrderId;
       readonly terms: Terms;
       readonly destination: Omit<Destination, "claimed"> | null;
+      readonly refundAddress?: string;
     }
   | { readonly type: "PreimageShown" }
   | { readonly type: "NodeAsked" }
@@ -62,6 +63,12 @@ export type EventBody =
   /** A rental ended early, before anything arrived: the sats are owed again. */
   | { readonly type: "SaleReversed" }
   | { readonly type: "DestinationSet"; readonly destination: Destination }
+  /** `instead` of the invoice that was named before, or for when that cannot be used. */
+  | { readonly type: "AddressSet"; readonly address: string; readonly instead: boolean }
+  | { readonly type: "AddressAsked"; readonly attempt: number; readonly due: number }
+  | { readonly type: "AddressSilent"; readonly attempt: number; readonly reason: string; readonly due: number }
+  | { readonly type: "AddressRefused"; readonly attempt: number; readonly reason: string }
+  | { readonly type: "LinkIssued"; readonly secretHash: string }
   | {
       readonly type: "RefundStarted";
       readonly attempt: number;

@@ -31,6 +31,7 @@ function opened(event: OrderEvent & { type: "Opened" }): Order {
     provenAt: null,
     payment: null,
     destination: event.destination && { ...event.destination, claimed: false },
+    ...(event.refundAddress !== undefined && { refundAddress: event.refundAddress }),
     refund: null,
     refundAttempts: 0,
     messageIds: [],
@@ -162,10 +163,28 @@ function apply(order: Order, event: OrderEvent): Order {
     case "SaleReversed":
       return order;
     case "DestinationSet":
-      return { ...order, destination: event.destination };
+      return { ...withoutLink(order), destination: event.destination };
+    case "AddressSet": {
+      const destination = event.instead ? null : order.destination;
+      const addressBase = order.addressAttempts ?? 0;
+      return { ...withoutLink(order), refundAddress: event.address, addressBase, destination };
+    }
+    case "AddressAsked":
+      return {
+        ...withoutLink(order),
+        addressAttempts: event.attempt,
+        endedAt: null,
+        state: { kind: "resolving", step: "asking", attempt: event.attempt, due: event.due },
+      };
+    case "AddressSilent":
+      return { ...order, state: { kind: "resolving", step: "pausing", attempt: event.attempt, due: event.due } };
+    case "AddressRefused":
+      return order;
+    case "LinkIssued":
+      return { ...order, withdrawLink: { secretHash: event.secretHash, issuedAt: event.at } };
     case "RefundStarted":
       return {
-        ...order,
+        ...withoutLink(order),
         refundAttempts: event.attempt,
         endedAt: null,
         state: { kind: "refunding", step: "paying", attempt: event.attempt, due: event.due },
@@ -199,7 +218,7 @@ function apply(order: Order, event: OrderEvent): Order {
       return { ...order, refund: { amountSats, feeMsats, preimage, paymentHash, at: event.at } };
     }
     case "ClaimWindowClosed":
-      return state.kind === "refundStuck" ? { ...order, state: { ...state, due: null } } : order;
+      return state.kind === "refundStuck" ? { ...withoutLink(order), state: { ...state, due: null } } : order;
     case "Ended":
       return { ...order, endedAt: event.at, state: { kind: "done", as: event.as, number: numberOf(order) } };
     case "AttentionRaised":
@@ -210,6 +229,9 @@ function apply(order: Order, event: OrderEvent): Order {
       return "due" in state ? { ...order, state: { ...state, due: event.due } as Order["state"] } : order;
   }
 }
+
+/** Another way was taken: the link that was handed out opens nothing any more. */
+const withoutLink = (order: Order): Order => (order.withdrawLink ? { ...order, withdrawLink: null } : order);
 
 function inKind<K extends Kind>(order: Order, ...kinds: K[]): StateOf<K> {
   const { state } = order;

@@ -117,10 +117,10 @@ export function closedWithoutSms(step: Step, number: HeldNumber, providerRefunde
 
 /** Paid, and surely no number was had: refund where a destination is known or a refund is promised, else owe it. */
 export function withoutNumber(step: Step): void {
-  const { terms, destination } = step.order;
+  const { terms, destination, refundAddress } = step.order;
   // Less than a sat cannot be sent: it stays owed, and the order does not wait for it.
   const sendable = step.order.owedMsats >= 1000;
-  if (sendable && (isRefundable(terms.good) || destination)) startRefund(step);
+  if (sendable && (isRefundable(terms.good) || destination || refundAddress != null)) startRefund(step);
   else end(step, "failed");
 }
 
@@ -136,15 +136,25 @@ const REFUND_TAIL_MS = 30 * SECOND;
 export const timeForRefund = (expiresAt: number, now: number, payTimeoutMs: number): boolean =>
   now < expiresAt - payTimeoutMs - REFUND_TAIL_MS;
 
-/** Pays the refund to the one active destination, or waits visibly for a usable one. */
+/** Times an address is asked for one refund, invoices of it that could not be paid included. */
+const MAX_ADDRESS_ATTEMPTS = 24;
+
+/**
+ * Pays the refund by the one way that is open: the invoice while it can be paid, else the address, which is asked for another invoice; or waits
+ * visibly for a usable one.
+ */
 export function startRefund(step: Step): void {
-  const { destination, owedMsats, id } = step.order;
+  const { destination, owedMsats, id, refundAddress } = step.order;
   const { refundPayTimeoutMs, refundFeeCap } = step.policy;
-  if (!destination?.claimed) return stuck(step, "no_destination");
-  if (!timeForRefund(destination.expiresAt, step.now, refundPayTimeoutMs)) return stuck(step, "destination_expired");
+  const usable =
+    destination?.claimed === true && timeForRefund(destination.expiresAt, step.now, refundPayTimeoutMs)
+      ? destination
+      : null;
+  if (!usable && refundAddress != null) return askAddress(step, refundAddress);
+  if (!usable) return stuck(step, destination?.claimed ? "destination_expired" : "no_destination");
   const attempt = step.order.refundAttempts + 1;
   const amountSats = floorToSats(owedMsats);
-  const { paymentHash, invoice } = destination;
+  const { paymentHash, invoice } = usable;
   step.emit({ type: "RefundStarted", attempt, paymentHash, amountSats, due: step.now + WATCHDOG.refund });
   step.effects.push({
     kind: "refund",
@@ -155,6 +165,22 @@ export function startRefund(step: Step): void {
     amountSats,
     maxFeeSats: feeCapOf(refundFeeCap ?? DEFAULT_FEE_CAP, amountSats),
     timeoutSeconds: Math.ceil(refundPayTimeoutMs / SECOND),
+  });
+}
+
+/** Asks the address for an invoice of exactly what is owed. */
+function askAddress(step: Step, address: string): void {
+  const attempt = (step.order.addressAttempts ?? 0) + 1;
+  if (attempt - (step.order.addressBase ?? 0) > MAX_ADDRESS_ATTEMPTS) return stuck(step, "address_failed");
+  const amountSats = floorToSats(step.order.owedMsats);
+  step.emit({ type: "AddressAsked", attempt, due: step.now + WATCHDOG.ask });
+  step.effects.push({
+    kind: "resolve",
+    key: `${step.order.id}:resolve:${attempt}`,
+    attempt,
+    address,
+    amountSats,
+    maxFeeSats: feeCapOf(step.policy.refundFeeCap ?? DEFAULT_FEE_CAP, amountSats),
   });
 }
 

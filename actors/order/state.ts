@@ -37,11 +37,18 @@ export interface Destination {
   readonly claimed: boolean;
 }
 
+/** A single-use right to name the invoice that a refund goes to. Only the digest of its secret is kept. */
+export interface WithdrawLink {
+  /** SHA-256 in lower-case hex. */
+  readonly secretHash: string;
+  readonly issuedAt: number;
+}
+
 /** A question to the provider about messages: one at a time, and once more if a hint came meanwhile. */
 export type Looking = "idle" | "running" | "again";
 
 export type CloseReason = "timeout" | "customer" | "provider_ended";
-export type StuckReason = "no_destination" | "destination_expired";
+export type StuckReason = "no_destination" | "destination_expired" | "address_failed";
 export type Outcome = "completed" | "refunded" | "failed" | "expired";
 
 /**
@@ -95,6 +102,13 @@ export type State =
       readonly saidEnded: number;
       readonly due: number;
     }
+  /** The refund address is asked for an invoice. No money moves by that, so it may be asked again. */
+  | {
+      readonly kind: "resolving";
+      readonly step: "asking" | "pausing";
+      readonly attempt: number;
+      readonly due: number;
+    }
   | { readonly kind: "refunding"; readonly step: "paying" | "pausing"; readonly attempt: number; readonly due: number }
   | {
       readonly kind: "refundUnknown";
@@ -129,6 +143,13 @@ export interface Order {
   readonly provenAt: number | null;
   readonly payment: Payment | null;
   readonly destination: Destination | null;
+  /** Where an invoice for the refund is had when there is no usable one: a Lightning address or LNURL, as the customer gave it. */
+  readonly refundAddress?: string | null;
+  /** How often an address was asked; `addressBase` of them before this one was given. */
+  readonly addressAttempts?: number;
+  readonly addressBase?: number;
+  /** The link with which whoever holds it may name the invoice. */
+  readonly withdrawLink?: WithdrawLink | null;
   readonly refund: {
     readonly amountSats: Sats;
     readonly feeMsats: Msats;

@@ -35,6 +35,7 @@ export function status(order: Order): Status {
       return "code_received";
     case "renting":
       return "rent_active";
+    case "resolving":
     case "refunding":
     case "refundUnknown":
       return "refund_pending";

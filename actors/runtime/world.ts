@@ -18,7 +18,8 @@ export interface FetchOptions {
   readonly timeout?: false;
   /** `false` uses a connection of its own, on which Bun never repeats a request by itself. */
   readonly keepalive?: boolean;
-  readonly tls?: { readonly ca?: string };
+  /** `serverName` is the name that TLS asks for and checks, where the URL has an address instead. */
+  readonly tls?: { readonly ca?: string; readonly serverName?: string };
 }
 export type Fetch = (url: string, options?: FetchOptions) => Promise<Response>;
 

@@ -21,6 +21,7 @@ import { healthRoutes } from "./health.ts";
 import { orderRoutes } from "./orders.ts";
 import { PaymentScheme } from "./payment-scheme.ts";
 import { webhookRoutes } from "./webhooks.ts";
+import { withdrawRoutes } from "./withdraw.ts";
 
 export type { ApiConfig } from "./config.ts";
 export { serveOptions } from "./serve.ts";
@@ -45,7 +46,8 @@ export function createApi(deps: ApiDeps) {
   const gate = new Gate({ world, log, metrics, config });
   const payments = new PaymentScheme(keys, world, config, revocations);
   const plugins = [
-    orderRoutes({ gate, desk, access: new Access(keys, world, payments, revocations), payments }),
+    orderRoutes({ gate, desk, access: new Access(keys, world, payments, revocations), payments, config }),
+    withdrawRoutes({ gate, desk, config }),
     catalogRoutes({ gate, catalog }),
     discoveryRoutes({ gate, config }),
     healthRoutes({ gate, health, metrics, config }),

@@ -188,6 +188,7 @@ function manifest(config: ApiConfig, base: string) {
           country: optional("string"),
           service: optional("string"),
           refundInvoice: optional("string"),
+          refundAddress: optional("string"),
           maxPriceSats: optional("integer"),
           durationMinutes: optional("integer"),
           orderId: optional("string"),

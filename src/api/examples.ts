@@ -25,6 +25,7 @@ export const EXAMPLE_ORDER: OrderView = {
     paymentHash: null,
     preimage: null,
     refundedAt: null,
+    address: null,
     claimUntil: null,
   },
   next: { action: "read_code", message: "The code is here; more messages may follow", afterSeconds: 10 },

@@ -12,7 +12,8 @@ export const STATUS_GUIDE: Readonly<Record<Status, string>> = {
   completed: "Over: you got what you paid for",
   refund_pending: "No code came; the refund is being paid",
   refunded: "Over: the refund was paid, `refund.preimage` proves it",
-  refund_failed: "Your sats wait for you: post a fresh refundInvoice",
+  refund_failed:
+    "Your sats wait for you: post a fresh refundInvoice or a refundAddress, or take a link to withdraw them",
   failed: "Nothing could be delivered; if `refund.status` is `needs_destination`, post a refundInvoice",
   expired: "Over: never paid in time, or a type that is not refunded",
 };
@@ -32,6 +33,10 @@ export const ERROR_GUIDE: Readonly<Record<ProblemCode, { readonly means: string;
   INVALID_REFUND_INVOICE: {
     means: "The refundInvoice cannot be paid: amount set, wrong network, used before, or malformed",
     remedy: "Make a fresh invoice without an amount",
+  },
+  INVALID_REFUND_ADDRESS: {
+    means: "The refundAddress is no Lightning address or LNURL, or leads to no public HTTPS server",
+    remedy: "Send name@wallet.com, or a refundInvoice instead",
   },
   REFUND_INVOICE_EXPIRES_TOO_SOON: {
     means: "The refundInvoice lives for less than 30 minutes from now",

@@ -71,6 +71,7 @@ export const PURCHASE_DOC: RouteDoc = {
     "VALIDATION_ERROR",
     "INVALID_COUNTRY",
     "INVALID_REFUND_INVOICE",
+    "INVALID_REFUND_ADDRESS",
     "REFUND_INVOICE_EXPIRES_TOO_SOON",
     "INVALID_MACAROON",
     "EXPIRED_MACAROON",
@@ -127,7 +128,7 @@ export const REFUND_DOC: RouteDoc = {
   tag: "Orders",
   summary: "Say where a refund goes",
   description:
-    "Sets a refundInvoice where none is set, before a refund was tried, or after all tries surely failed. A BOLT 11 " +
+    "Sets a refundInvoice or a refundAddress where none is set, before a refund was tried, or after all tries surely failed. A BOLT 11 " +
     "invoice without an amount, valid for at least 30 minutes; two hours are better.",
   credential: "needed",
   parameters: [ORDER_ID],
@@ -137,7 +138,54 @@ export const REFUND_DOC: RouteDoc = {
     ...OF_ONE_ORDER,
     "VALIDATION_ERROR",
     "INVALID_REFUND_INVOICE",
+    "INVALID_REFUND_ADDRESS",
     "REFUND_INVOICE_EXPIRES_TOO_SOON",
     "REFUND_NOT_PENDING",
   ],
+};
+
+export const LINK_DOC: RouteDoc = {
+  operationId: "createRefundLink",
+  tag: "Orders",
+  summary: "A link to withdraw a refund with",
+  description:
+    "For an order whose refund waits for a destination: an LNURL-withdraw that whoever holds it can use once. A new one, a refundInvoice " +
+    "or a refundAddress ends the one before. It is not the credential of the order.",
+  credential: "needed",
+  parameters: [ORDER_ID],
+  answers: [
+    { status: 200, description: "The link", content: { type: "application/json", schema: "RefundLink" } },
+    CHALLENGE_402,
+  ],
+  errors: [...OF_ONE_ORDER, "VALIDATION_ERROR", "REFUND_NOT_PENDING", "UNAVAILABLE"],
+};
+
+const WITHDRAW: AnswerDoc = {
+  status: 200,
+  description: "As LUD-03 says, refusals too: `{status, reason}`",
+  content: { type: "application/json", schema: "Withdraw" },
+};
+const SECRET: ParameterDoc = { in: "path", name: "secret", description: "Of the link" };
+
+export const WITHDRAW_DOC: RouteDoc = {
+  operationId: "readWithdrawRequest",
+  tag: "Orders",
+  summary: "What a withdraw link is good for",
+  description: "LNURL-withdraw (LUD-03), first step: for wallets.",
+  parameters: [ORDER_ID, SECRET],
+  answers: [WITHDRAW],
+};
+
+export const WITHDRAW_PAY_DOC: RouteDoc = {
+  operationId: "withdraw",
+  tag: "Orders",
+  summary: "Withdraw to an invoice",
+  description:
+    "LNURL-withdraw (LUD-03), second step: the invoice must be for exactly the amount of the link, which is over with that.",
+  parameters: [
+    ORDER_ID,
+    { in: "query", name: "k1", description: "Secret of the link" },
+    { in: "query", name: "pr", description: "BOLT 11 invoice" },
+  ],
+  answers: [WITHDRAW],
 };

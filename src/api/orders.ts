@@ -10,21 +10,25 @@ import type { Bearer, Challenge, OrderDesk, OrderRequest } from "../orders/desk.
 import { isProblem, type Problem, problem } from "../orders/problem.ts";
 import type { OrderView } from "../orders/view.ts";
 import type { Access, Opened } from "./access.ts";
+import { baseUrl } from "./base-url.ts";
+import type { ApiConfig } from "./config.ts";
 import { refuse } from "./errors.ts";
 import { type Body, FieldReader, parseBody } from "./fields.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { readBody } from "./limits.ts";
 import { describe } from "./openapi.ts";
-import { CANCEL_DOC, ORDER_DOC, PROBE_DOC, PURCHASE_DOC, REFUND_DOC } from "./orders-doc.ts";
+import { CANCEL_DOC, LINK_DOC, ORDER_DOC, PROBE_DOC, PURCHASE_DOC, REFUND_DOC } from "./orders-doc.ts";
 import { type PaymentScheme, paymentProblem } from "./payment-scheme.ts";
 import { json } from "./replies.ts";
 import { OrderFields, RefundFields } from "./schemas.ts";
+import { canWithdraw, linkOf, NO_LINKS } from "./withdraw.ts";
 
 export interface OrderRoutes {
   readonly gate: Gate;
   readonly desk: OrderDesk;
   readonly access: Access;
   readonly payments: PaymentScheme;
+  readonly config: Pick<ApiConfig, "publicUrl" | "sandbox">;
 }
 
 const POLL_INTERVAL_MS = 5_000;
@@ -36,7 +40,7 @@ const purchaseFields = new FieldReader(OrderFields);
 const refundFields = new FieldReader(RefundFields);
 const EMPTY: Body = { members: {} };
 
-export function orderRoutes({ gate, desk, access, payments }: OrderRoutes) {
+export function orderRoutes({ gate, desk, access, payments, config }: OrderRoutes) {
   /** The only answer with WWW-Authenticate: clients take that header for an invitation to pay, at any status. */
   const challengeOr = (challenge: Challenge | Problem, call: Call, fault: PaymentFault | null = null): Answer => {
     if (isProblem(challenge)) return challenge;
@@ -85,6 +89,19 @@ export function orderRoutes({ gate, desk, access, payments }: OrderRoutes) {
       return sameChallengeOr(await desk.challengeAgain(orderId, opening.macaroon), call);
     }
     return orderOr(await act(opening.bearer), opening);
+  };
+
+  const refundLink = async (call: Call): Promise<Answer> => {
+    const text = await readBody(call.request, gate.world);
+    if (typeof text !== "string") return text;
+    const orderId = call.params.id ?? "";
+    const opening = access.open(call.request.headers, orderId, "refund");
+    if (isProblem(opening)) return opening;
+    if (opening.kind === "unpaid") return sameChallengeOr(await desk.challengeAgain(orderId, opening.macaroon), call);
+    const base = baseUrl(config, call);
+    if (!canWithdraw(base, config)) return NO_LINKS;
+    const issued = await desk.refundLink(opening.bearer);
+    return isProblem(issued) ? issued : json(linkOf(base, issued));
   };
 
   const purchase = async (call: Call, body: Body): Promise<Answer> => {
@@ -136,7 +153,12 @@ export function orderRoutes({ gate, desk, access, payments }: OrderRoutes) {
       if (isProblem(body)) return body;
       const fields = refundFields.read(body);
       if (isProblem(fields)) return fields;
-      return fields.refundInvoice === undefined ? NO_INVOICE : desk.setRefundInvoice(bearer, fields.refundInvoice);
+      const { refundInvoice, refundAddress } = fields;
+      if (refundInvoice !== undefined && refundAddress === undefined)
+        return desk.setRefundInvoice(bearer, refundInvoice);
+      if (refundAddress !== undefined && refundInvoice === undefined)
+        return desk.setRefundAddress(bearer, refundAddress);
+      return ONE_DESTINATION;
     });
   };
 
@@ -170,6 +192,11 @@ export function orderRoutes({ gate, desk, access, payments }: OrderRoutes) {
       detail: describe(CANCEL_DOC),
     })
     .post(
+      "/v2/l402/order/:id/refund-link",
+      gate.route("POST /v2/l402/order/:id/refund-link", { limit: "reads" }, refundLink),
+      { parse: "none", detail: describe(LINK_DOC) },
+    )
+    .post(
       "/v2/l402/order/:id/refund-invoice",
       gate.route("POST /v2/l402/order/:id/refund-invoice", { limit: "reads" }, setRefundInvoice),
       { parse: "none", detail: describe(REFUND_DOC) },
@@ -187,8 +214,8 @@ const WEAK_KEY = problem(
   { suggestion: "Use 128 random bits: the key gets the same invoice again", details: { field: "Idempotency-Key" } },
 );
 
-const NO_INVOICE = problem("VALIDATION_ERROR", 'Field "refundInvoice" is missing', {
-  suggestion: "Send a BOLT 11 invoice without an amount, valid for at least 30 minutes",
+const ONE_DESTINATION = problem("VALIDATION_ERROR", 'Either "refundInvoice" or "refundAddress" must be there', {
+  suggestion: "Send a BOLT 11 invoice without an amount, valid for at least 30 minutes, or a Lightning address",
   details: { field: "refundInvoice" },
 });
 

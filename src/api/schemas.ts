@@ -45,6 +45,14 @@ const refundInvoice = Type.String({
 });
 
 /** What is an npub is checked where the name is read, in words that fit. */
+const refundAddress = Type.String({
+  minLength: 5,
+  maxLength: 512,
+  description: "Lightning address or LNURL-pay: asked for an invoice when there is no usable refundInvoice",
+  [MUST]: "a Lightning address or LNURL of at most 512 characters",
+  [PROBLEM]: "INVALID_REFUND_ADDRESS",
+});
+
 const npub = Type.String({ minLength: 1, maxLength: 128, description: "npub of the Nostr account to notify" });
 
 export const OrderFields = Type.Object(
@@ -63,6 +71,7 @@ export const OrderFields = Type.Object(
       [MUST]: "a service code or name of at most 64 characters",
     }),
     refundInvoice,
+    refundAddress,
     maxPriceSats: Type.Integer({
       minimum: 1,
       maximum: MAX_SATS,
@@ -98,7 +107,7 @@ export const OrderFields = Type.Object(
   { description: "Everything is optional. null means absent; unknown fields are ignored" },
 );
 
-export const RefundFields = Type.Object({ refundInvoice });
+export const RefundFields = Type.Object({ refundInvoice, refundAddress }, { description: "One of the two" });
 
 const Message = Type.Object({
   code: nullable(Type.String()),
@@ -113,7 +122,8 @@ const Refund = Type.Object({
   paymentHash: nullable(Type.String({ description: "Of the invoice that is or was paid" })),
   preimage: nullable(Type.String({ description: "Proof that the refund arrived" })),
   refundedAt: nullable(time("When it arrived")),
-  claimUntil: nullable(time("Until when the order waits for a refundInvoice")),
+  address: nullable(Type.String({ description: "The refundAddress, as it was given" })),
+  claimUntil: nullable(time("Until when the order waits for a destination")),
 });
 
 const Next = Type.Object({
@@ -184,6 +194,26 @@ export const ChallengeSchema = Type.Object({
   detail: Type.Optional(Type.String()),
 });
 
+export const RefundLinkSchema = Type.Object({
+  orderId: Type.String(),
+  lnurl: Type.String({ description: "LNURL-withdraw (LUD-03), for QR codes" }),
+  url: Type.String({ description: "The same as a URL. A secret: whoever has it can take the refund, once" }),
+  amountSats: satsAmount("What it pays"),
+  claimUntil: nullable(time("Until when it can be used")),
+});
+
+/** What wallets read (LUD-03): a request, or whether it was taken. Never our own error shape. */
+export const WithdrawSchema = Type.Object({
+  tag: Type.Optional(words(["withdrawRequest"])),
+  callback: Type.Optional(Type.String()),
+  k1: Type.Optional(Type.String()),
+  defaultDescription: Type.Optional(Type.String()),
+  minWithdrawable: Type.Optional(Type.Integer({ description: "Millisats" })),
+  maxWithdrawable: Type.Optional(Type.Integer({ description: "Millisats" })),
+  status: Type.Optional(words(["OK", "ERROR"])),
+  reason: Type.Optional(Type.String()),
+});
+
 const Offer = Type.Object({
   service: Type.String(),
   name: Type.String(),
@@ -251,6 +281,8 @@ export const SCHEMAS = {
   Order: OrderSchema,
   Error: ErrorSchema,
   Challenge: ChallengeSchema,
+  RefundLink: RefundLinkSchema,
+  Withdraw: WithdrawSchema,
   Catalog: CatalogSchema,
   Services: ServicesSchema,
   Health: HealthSchema,

@@ -133,6 +133,7 @@ All fields are optional; \`{}\` buys a number for any service in the best availa
 | \`service\` | who will send the code: a code (\`tg\`), name (\`telegram\`) or \`other\` (default). List: \`GET /v2/l402/services\` |
 | \`country\` | numeric id, ISO code (\`GB\`), English name, or \`auto\` (default: best availability, then price) |
 | \`refundInvoice\` | where your sats go if no code comes; see Refunds. **Recommended** |
+| \`refundAddress\` | Lightning address or LNURL-pay that is asked for an invoice when there is no usable one |
 | \`maxPriceSats\` | what you would pay at most: \`auto\` chooses within it; refused when nothing is |
 | \`durationMinutes\` | for \`rent-number\`, and with no other type |
 | \`orderId\`, \`parentCredential\` | for \`receive-sms-reactivate\` |
@@ -190,6 +191,17 @@ No \`refundInvoice\`, or it expired? The order waits as \`refund_failed\` (or as
 curl -sS -X POST "$BASE/v2/l402/order/$ORDER/refund-invoice" -H "Authorization: L402 $MACAROON:$PREIMAGE" \\
   -H 'Content-Type: application/json' -d '{"refundInvoice":"lnbc1p..."}'
 \`\`\`
+
+Or give a \`refundAddress\`, when you order or later: a Lightning address (\`name@wallet.com\`) or an LNURL-pay of a public HTTPS server. It is
+asked for an invoice of exactly the refund, once there is no usable \`refundInvoice\`:
+
+\`\`\`sh
+curl -sS -X POST "$BASE/v2/l402/order/$ORDER/refund-invoice" -H "Authorization: L402 $MACAROON:$PREIMAGE" \\
+  -H 'Content-Type: application/json' -d '{"refundAddress":"name@wallet.com"}'
+\`\`\`
+
+While the refund waits for a destination, \`POST /v2/l402/order/<orderId>/refund-link\` gives an LNURL-withdraw: whoever holds it can take the
+refund, once. It is not your credential; hand it to a person with a wallet.
 
 \`refund.status\` tells where your sats are: \`none\`, \`pending\`, \`paid\` (with \`preimage\` as proof), \`needs_destination\` (until
 \`claimUntil\`), \`unclaimed\`.`;

@@ -36,6 +36,9 @@ const HALF_ORDER = "7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b
  */
 const UNDERSTOOD_FEATURES: readonly number[] = [8, 14, 16, 48];
 
+/** Whether an invoice says itself what it is for, by its human-readable part alone. */
+export const namesAmount = (invoice: string): boolean => /\d/.test(invoice.slice(0, invoice.lastIndexOf("1")));
+
 export interface Bolt11Facts {
   /** The invoice in lower case. */
   readonly invoice: string;

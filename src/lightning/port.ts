@@ -103,7 +103,7 @@ export const MAX_ROUTE_BLOCKS = 1008;
 export interface Payment {
   readonly bolt11: string;
   readonly paymentHash: PaymentHash;
-  /** The invoice itself has no amount: this is what arrives. */
+  /** What arrives. An invoice that names an amount names exactly this one, and nodes must not be told it again. */
   readonly amountSats: Sats;
   readonly maxFeeSats: Sats;
   /** How long the node may start new attempts. HTLCs that are out may outlive it by days. */

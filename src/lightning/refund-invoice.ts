@@ -2,7 +2,7 @@
  * The rules for a customer's refund invoice. It is checked when it is handed in, because a refund that turns out to be
  * unpayable later has no second chance: the money would stay owed.
  */
-import type { Sats } from "../../actors/order/money.ts";
+import type { Msats, Sats } from "../../actors/order/money.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
 import { type BadInvoice, type Bolt11Facts, MAX_INVOICE_LENGTH, readInvoice } from "./bolt11.ts";
 import type { Network, PaymentHash } from "./port.ts";
@@ -36,6 +36,10 @@ export interface RefundInvoiceCheck {
   readonly minLifeSeconds: number;
   /** Our own node's key, hex: paying ourselves is no refund, and nodes refuse it. */
   readonly ownPubkey: string;
+  /** What the invoice must be for; null, the default, is an invoice without an amount. */
+  readonly amountMsats?: Msats | null;
+  /** SHA-256 of what the invoice must commit to (LUD-06: the metadata of the pay request), lower-case hex. */
+  readonly descriptionHash?: string;
   /** What would be sent, once that is known: route hints that take more than `maxFeeSats` for it are refused. */
   readonly refund?: { readonly amountSats: Sats; readonly maxFeeSats: Sats } | null;
 }
@@ -62,12 +66,18 @@ export type RefundInvoiceVerdict =
  * order is claimed elsewhere, in the commit that uses it. Never throws.
  */
 export function checkRefundInvoice(check: RefundInvoiceCheck): RefundInvoiceVerdict {
-  const { network, now, minLifeSeconds, ownPubkey } = check;
+  const { network, now, minLifeSeconds, ownPubkey, amountMsats = null } = check;
   const read = readInvoice(withoutScheme(check.invoice), network);
   if (!read.ok) return invalid(explain(read.reason, network));
   const { facts } = read;
 
-  if (facts.amountMsats !== null) {
+  if (amountMsats !== null && facts.amountMsats !== amountMsats) {
+    return invalid("The invoice is not for exactly the refund");
+  }
+  if (check.descriptionHash !== undefined && facts.descriptionHash !== check.descriptionHash) {
+    return invalid("The invoice does not commit to the description of its pay request");
+  }
+  if (amountMsats === null && facts.amountMsats !== null) {
     return invalid(
       "The refund invoice has an amount; create one without an amount, because a refund pays back exactly what was received",
     );

@@ -7,14 +7,14 @@
  * line, so that a recipient with dead relays does not hold up the others. Sealing and wrapping cost some 6 ms of CPU
  * each and run in turns of the event loop of their own.
  */
-import { lookup } from "node:dns/promises";
 import type { EventTemplate, NostrEvent } from "nostr-tools/pure";
 import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
+import { isLoopback, isPublicAddress, type Resolve, systemResolve } from "../public-host.ts";
 import { seal, seconds, sign, wrap } from "./gift-wrap.ts";
 import { parseNpub } from "./keys.ts";
 import type { NoticeOutcome, Notifier } from "./port.ts";
 import { type Conversation, fetchNewest, publish } from "./relay.ts";
-import { configuredRelayUrl, isLoopback, isPublicAddress, publicRelayUrl } from "./relay-url.ts";
+import { configuredRelayUrl, publicRelayUrl } from "./relay-url.ts";
 
 export interface NostrOptions {
   /** The service's own key: notices come from it, and it answers NIP-42 challenges. */
@@ -27,7 +27,7 @@ export interface NostrOptions {
   readonly observe?: (outcome: NoticeOutcome, orderId: string) => void;
   readonly limits?: Partial<NostrLimits>;
   /** Addresses of a host name. Default: the system's resolver. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  readonly resolve?: Resolve;
 }
 
 export interface NostrLimits {
@@ -234,8 +234,4 @@ export class NostrNotifier implements Notifier {
       // An observer's bug must not reach the order that asked for the notice.
     }
   }
-}
-
-async function systemResolve(host: string): Promise<readonly string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address);
 }

@@ -3,6 +3,7 @@
  * wire formats. Every method answers with a value or a `Problem`; an exception is a bug.
  */
 import type { OrderType } from "../../actors/order/terms.ts";
+import type { WithdrawRefused } from "./ladder.ts";
 import type { Problem } from "./problem.ts";
 import type { OrderView } from "./view.ts";
 
@@ -14,6 +15,8 @@ export interface OrderRequest {
   /** Code, name or alias. */
   readonly service?: string;
   readonly refundInvoice?: string;
+  /** Lightning address or LNURL-pay, asked for an invoice when there is no usable one. */
+  readonly refundAddress?: string;
   readonly maxPriceSats?: number;
   /** rent-number only. */
   readonly durationMinutes?: number;
@@ -73,6 +76,12 @@ export interface OrderDesk {
   macaroonOf(bearer: Bearer): string | null;
   cancel(bearer: Bearer): Promise<OrderView | Problem>;
   setRefundInvoice(bearer: Bearer, refundInvoice: string): Promise<OrderView | Problem>;
+  setRefundAddress(bearer: Bearer, refundAddress: string): Promise<OrderView | Problem>;
+  /** A link for whoever holds it, while the refund waits for a destination. `secret` is in no other answer. */
+  refundLink(bearer: Bearer): Promise<{ readonly order: OrderView; readonly secret: string } | Problem>;
+  /** What such a link is good for, sats. */
+  withdrawTerms(orderId: string, secret: string): number | WithdrawRefused;
+  withdraw(orderId: string, secret: string, invoice: string): Promise<"taken" | WithdrawRefused>;
   /** News from the provider's webhook; a hint, confirmed with the provider. Never fails. */
   hint(activationId: string): void;
 }

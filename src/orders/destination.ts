@@ -43,9 +43,14 @@ export function readDestination(
     });
   }
   const { invoice, paymentHash, expiresAt } = verdict;
-  const owner = store.claimOwner("refund_hash", paymentHash)?.orderId;
-  if ((owner !== undefined && owner !== orderId) || store.orderByPaymentHash(paymentHash)) return destinationTaken();
+  if (isTaken(store, paymentHash, orderId)) return destinationTaken();
   return { invoice, paymentHash, expiresAt };
+}
+
+/** Whether a hash is claimed for the refund of another order than this one, or is that of an invoice of ours. */
+export function isTaken(store: Store, paymentHash: string, orderId: string | null): boolean {
+  const owner = store.claimOwner("refund_hash", paymentHash)?.orderId;
+  return (owner !== undefined && owner !== orderId) || store.orderByPaymentHash(paymentHash) !== null;
 }
 
 /** Two refunds to one invoice would lose the second: the network pays a hash once. */

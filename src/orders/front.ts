@@ -17,6 +17,7 @@ import { temporarily } from "./admission.ts";
 import { macaroonFor } from "./credential.ts";
 import type { Bearer, Challenge, Created, CreateInput, OrderDesk } from "./desk.ts";
 import { type DestinationRules, destinationTaken, readDestination, refundToSend } from "./destination.ts";
+import type { RefundLadder, WithdrawRefused } from "./ladder.ts";
 import { KEY_TAKEN, type KeyClaim, type Opening } from "./open.ts";
 import { isProblem, type Problem, problem } from "./problem.ts";
 import { digestOf } from "./request.ts";
@@ -33,6 +34,7 @@ export interface FrontOptions {
   readonly revocations: Revocations;
   readonly opening: Opening;
   readonly destinations: DestinationRules;
+  readonly ladder: RefundLadder;
   readonly limits: ViewLimits;
   /** News about an activation, from the webhook. */
   readonly onHint: (activationId: string) => void;
@@ -115,6 +117,36 @@ export class Front implements OrderDesk {
       const told = await this.#options.supervisor.tell(order.id, { type: "DestinationGiven", destination });
       return this.#answer(told.reply, told.order, bearer);
     });
+  }
+
+  async setRefundAddress(bearer: Bearer, refundAddress: string): Promise<OrderView | Problem> {
+    return guarded(async () => {
+      const order = this.#find(bearer);
+      if (!order) return notFound();
+      const address = this.#options.ladder.address(refundAddress);
+      if (typeof address !== "string") return address;
+      const told = await this.#options.supervisor.tell(order.id, { type: "AddressGiven", address });
+      return this.#answer(told.reply, told.order, bearer);
+    });
+  }
+
+  async refundLink(bearer: Bearer): Promise<{ order: OrderView; secret: string } | Problem> {
+    return guarded(async () => {
+      const order = this.#find(bearer);
+      if (!order) return notFound();
+      const { told, secret } = await this.#options.ladder.newLink(order);
+      const view = this.#answer(told.reply, told.order, bearer);
+      return isProblem(view) ? view : { order: view, secret };
+    });
+  }
+
+  withdrawTerms(orderId: string, secret: string): number | WithdrawRefused {
+    return this.#options.ladder.terms(orderId, secret);
+  }
+
+  async withdraw(orderId: string, secret: string, invoice: string): Promise<"taken" | WithdrawRefused> {
+    const answer = await guarded(() => this.#options.ladder.use(orderId, secret, invoice));
+    return typeof answer === "object" && isProblem(answer) ? { refused: answer.message } : answer;
   }
 
   hint(activationId: string): void {

@@ -19,6 +19,7 @@ import { type Admission, temporarily } from "./admission.ts";
 import type { CreateInput } from "./desk.ts";
 import { type DestinationRules, readDestination, refundToSend } from "./destination.ts";
 import type { Owner } from "./holders.ts";
+import type { RefundLadder } from "./ladder.ts";
 import { type OfferSources, offerReactivation, offerRental, offerSms, price } from "./offer.ts";
 import type { Ownership } from "./ownership.ts";
 import { isProblem, type Problem } from "./problem.ts";
@@ -34,6 +35,7 @@ export interface OpeningOptions {
   /** Why this good is not sold to this client now, although others may have it. */
   readonly impatience: (client: string, good: Good) => Problem | null;
   readonly destinations: DestinationRules;
+  readonly ladder: RefundLadder;
   readonly ownership: Ownership;
   readonly rates: Pick<RateBook, "current">;
   readonly multiplier: Multiplier;
@@ -80,6 +82,8 @@ export class Opening {
     if (isProblem(wanted)) return wanted;
     const destination = wanted.refundInvoice === null ? null : readDestination(wanted.refundInvoice, destinations);
     if (destination && isProblem(destination)) return destination;
+    const refundAddress = wanted.refundAddress === null ? null : this.#options.ladder.address(wanted.refundAddress);
+    if (refundAddress !== null && typeof refundAddress !== "string") return refundAddress;
     const parent = wanted.type === "receive-sms-reactivate" ? await this.#parent(wanted, input) : null;
     if (parent && isProblem(parent)) return parent;
     const peers = admission.peers();
@@ -100,7 +104,7 @@ export class Opening {
     try {
       const id = this.#newId();
       const terms = await this.#terms(id, good, priceSats, wanted);
-      const opened = decideOpen({ id, terms, destination, now: world.now() });
+      const opened = decideOpen({ id, terms, destination, refundAddress, now: world.now() });
       const order = await this.#commit(opened, owner.client, keyClaim);
       if (order !== KEY_TAKEN) admission.opened(order, owner);
       return order;

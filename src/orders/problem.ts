@@ -7,6 +7,7 @@ export const PROBLEMS = {
   VALIDATION_ERROR: { status: 400, retryable: false },
   INVALID_COUNTRY: { status: 400, retryable: false },
   INVALID_REFUND_INVOICE: { status: 400, retryable: false },
+  INVALID_REFUND_ADDRESS: { status: 400, retryable: false },
   REFUND_INVOICE_EXPIRES_TOO_SOON: { status: 400, retryable: false },
   PAYMENT_REQUIRED: { status: 402, retryable: true },
   INVALID_MACAROON: { status: 403, retryable: false },

@@ -15,6 +15,7 @@ export interface Wanted {
   /** null leaves the choice to us. */
   readonly country: number | null;
   readonly refundInvoice: string | null;
+  readonly refundAddress: string | null;
   readonly maxPriceSats: number | null;
   /** rent-number: always set. */
   readonly durationMinutes: number;
@@ -63,6 +64,7 @@ export function interpret(asked: OrderRequest, names: Names): Wanted | Problem {
     service: code,
     country: countryId,
     refundInvoice: request.refundInvoice ?? null,
+    refundAddress: request.refundAddress ?? null,
     maxPriceSats: request.maxPriceSats ?? null,
     durationMinutes: request.durationMinutes ?? 0,
     parentOrderId: request.orderId ?? "",

@@ -246,6 +246,7 @@ function scrubbed(order: Order): Order {
     loose: loose && { ...loose, found: null },
     terms: { ...terms, good: scrubbedGood(terms.good), invoice: "", notifyNpub: null, requestDigest: "" },
     destination: destination && { ...destination, invoice: "" },
+    ...(order.refundAddress != null && { refundAddress: null }),
     state: state.kind === "done" ? { ...state, number: null } : state,
   };
 }

@@ -22,6 +22,8 @@ export interface RefundView {
   /** Proof that the refund arrived. */
   preimage: string | null;
   refundedAt: string | null;
+  /** The address that is asked for an invoice, as it was given. */
+  address: string | null;
   /** Until when an order without a usable destination waits for one. */
   claimUntil: string | null;
 }
@@ -113,6 +115,7 @@ function expiresAt(order: Order, { retentionMs }: ViewLimits): Millis | null {
     case "delivered":
     case "finishing":
       return state.number.endsAt;
+    case "resolving":
     case "refunding":
     case "refundUnknown":
       return null;
@@ -126,12 +129,15 @@ function expiresAt(order: Order, { retentionMs }: ViewLimits): Millis | null {
 function refundView(order: Order): RefundView {
   const { state, refund, destination, owedMsats } = order;
   const owed = Math.floor(owedMsats / 1000);
-  const blank = { amountSats: null, paymentHash: null, preimage: null, refundedAt: null, claimUntil: null };
+  const address = order.refundAddress ?? null;
+  const blank = { amountSats: null, paymentHash: null, preimage: null, refundedAt: null, address, claimUntil: null };
   if (refund) {
     const { amountSats, paymentHash, preimage, at } = refund;
     return { ...blank, status: "paid", amountSats, paymentHash, preimage, refundedAt: iso(at) };
   }
   switch (state.kind) {
+    case "resolving":
+      return { ...blank, status: "pending", amountSats: owed };
     case "refunding":
     case "refundUnknown":
       return { ...blank, status: "pending", amountSats: owed, paymentHash: destination?.paymentHash ?? null };
@@ -165,7 +171,11 @@ function nextStep(order: Order, now: Millis, { hasCode, erased }: Seen): NextVie
   const refundable = isRefundable(order.terms.good);
   // No refund has gone out yet.
   if (["buying", "buyUnknown", "waiting", "closing"].includes(state.kind)) {
-    if (refundable && (!destination || destination.expiresAt - now < FRESH_DESTINATION_MS)) {
+    if (
+      refundable &&
+      order.refundAddress == null &&
+      (!destination || destination.expiresAt - now < FRESH_DESTINATION_MS)
+    ) {
       const now = state.kind === "waiting" ? "Use the number now and poll for the code. " : "Keep polling. ";
       const why = destination ? "Your refund invoice is about to expire" : "No refund invoice is set";
       return next("give_refund_invoice", `${now}${why}: post one to /refund-invoice, in case no code comes`, 5);
@@ -197,6 +207,14 @@ function nextStep(order: Order, now: Millis, { hasCode, erased }: Seen): NextVie
         : next("wait", "A message without a code is here; the number is being given back", 10);
     case "renting":
       return next("wait", "The rental is active; messages appear here until expiresAt", 30);
+    case "resolving":
+      return state.step === "asking"
+        ? next("wait", "The refund address is asked for an invoice", 5)
+        : next(
+            "wait",
+            "The refund address gave no usable invoice; it is asked again. Another one, or a refundInvoice, can be posted to /refund-invoice",
+            30,
+          );
     case "refunding":
       return destination && destination.expiresAt - now < FRESH_DESTINATION_MS && state.step === "pausing"
         ? next("give_refund_invoice", "The refund invoice is about to expire: post a fresh one to /refund-invoice", 10)
@@ -208,7 +226,7 @@ function nextStep(order: Order, now: Millis, { hasCode, erased }: Seen): NextVie
         ? next("none", "The claim window is over; contact the operator", null)
         : next(
             "give_refund_invoice",
-            "Still open: post a fresh refundInvoice to /refund-invoice to get your sats",
+            "Still open: post a fresh refundInvoice, or a refundAddress, to /refund-invoice to get your sats; POST /refund-link gives a link to withdraw them with",
             null,
           );
     case "done":

@@ -4,6 +4,7 @@
 import type { PeerName } from "./faults.ts";
 import { FIREBASE_ACTIONS, FIREBASE_FAULTS } from "./firebase.ts";
 import { NODE_ACTIONS, nodeFaults } from "./lightning/fault-names.ts";
+import { ADDRESS_ACTIONS, ADDRESS_FAULTS } from "./lnurl.ts";
 import { PRICE_ACTIONS, PRICE_FAULTS } from "./prices.ts";
 import { CALL_FAULTS } from "./provider/misbehaviour.ts";
 import { WEBHOOK_FAULTS } from "./provider/webhooks.ts";
@@ -19,6 +20,7 @@ const KNOWN: Readonly<Record<PeerName, ReadonlyMap<string, readonly string[]>>> 
   prices: byAction(PRICE_ACTIONS, () => PRICE_FAULTS),
   firebase: byAction(FIREBASE_ACTIONS, () => FIREBASE_FAULTS),
   relay: byAction(RELAY_ACTIONS, () => RELAY_FAULTS),
+  address: byAction(ADDRESS_ACTIONS, () => ADDRESS_FAULTS),
 };
 
 /** Why such a fault can never happen, in words for whoever planned it; null when it can. */

@@ -2,7 +2,7 @@
  * Misbehaviour on demand: a fault named in the references happens on the next calls of one action at one peer.
  */
 
-export const PEERS = ["provider", "node", "prices", "relay", "firebase"] as const;
+export const PEERS = ["provider", "node", "prices", "relay", "firebase", "address"] as const;
 export type PeerName = (typeof PEERS)[number];
 
 export interface Fault {

@@ -12,6 +12,7 @@ import { ConnectionReset, Faults } from "./faults.ts";
 import { FirebasePeer } from "./firebase.ts";
 import { Followers } from "./followers.ts";
 import { LightningPeer, type NodeKind } from "./lightning/peer.ts";
+import { AddressPeer, CALLBACK_PATH, PAY_REQUEST_PREFIX } from "./lnurl.ts";
 import { isFromHere } from "./loopback.ts";
 import { PricePeer } from "./prices.ts";
 import { COMPAT_PATH, ProviderPeer } from "./provider/peer.ts";
@@ -74,6 +75,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const lightning = new LightningPeer({ world, books, faults, kind: options.node ?? "lnd" });
   const prices = new PricePeer({ world, faults });
   const firebase = new FirebasePeer({ books, faults, auth: options.firebaseAuth ?? null });
+  const address = new AddressPeer({ wallet: lightning.wallet, faults });
   const relay = new RelayPeer({ world, faults });
   const controlled: Controlled = { clock, followers, faults, provider, lightning };
 
@@ -81,6 +83,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     if (path === COMPAT_PATH || path.startsWith(V1_PREFIX)) return provider;
     if (path.startsWith("/v1/") || path.startsWith("/v2/")) return lightning;
     if (path.startsWith("/prices/")) return prices;
+    if (path.startsWith(PAY_REQUEST_PREFIX) || path === CALLBACK_PATH) return address;
     return path.startsWith("/firebase/") ? firebase : null;
   };
 

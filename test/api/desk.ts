@@ -22,6 +22,7 @@ export interface Sold {
 }
 
 const PRICE_SATS = 812;
+export const LINK_SECRET = "ab".repeat(32);
 const INVOICE_MS = 300_000;
 export const CREDENTIAL_MS = 86_400_000;
 
@@ -31,6 +32,7 @@ export class TestDesk implements OrderDesk {
   readonly hints: string[] = [];
   readonly calls: string[] = [];
   refundInvoice: string | null = null;
+  refundAddress: string | null = null;
   /** The next answers, instead of the usual ones. */
   readonly answers: { create?: Created; read?: Problem; cancel?: Problem; setRefundInvoice?: Problem } = {};
   /** Thrown by every method while set. */
@@ -129,6 +131,28 @@ export class TestDesk implements OrderDesk {
     this.#began("setRefundInvoice");
     this.refundInvoice = refundInvoice;
     return this.answers.setRefundInvoice ?? this.#view(bearer.orderId);
+  }
+
+  async setRefundAddress(bearer: Bearer, refundAddress: string): Promise<OrderView | Problem> {
+    this.#began("setRefundAddress");
+    this.refundAddress = refundAddress;
+    return this.answers.setRefundInvoice ?? this.#view(bearer.orderId);
+  }
+
+  async refundLink(bearer: Bearer): Promise<{ order: OrderView; secret: string } | Problem> {
+    this.#began("refundLink");
+    return this.answers.setRefundInvoice ?? { order: this.#view(bearer.orderId), secret: LINK_SECRET };
+  }
+
+  withdrawTerms(orderId: string, secret: string): number | { refused: string } {
+    this.#began("withdrawTerms");
+    return this.sold.has(orderId) && secret === LINK_SECRET ? PRICE_SATS : { refused: "Not valid" };
+  }
+
+  async withdraw(orderId: string, secret: string, invoice: string): Promise<"taken" | { refused: string }> {
+    this.#began("withdraw");
+    this.refundInvoice = invoice;
+    return this.sold.has(orderId) && secret === LINK_SECRET ? "taken" : { refused: "Not valid" };
   }
 
   hint(activationId: string): void {

@@ -73,6 +73,7 @@ describe("the OpenAPI document", () => {
         ["/v2/l402/order/{id}", needed],
         ["/v2/l402/order/{id}/cancel", needed],
         ["/v2/l402/order/{id}/refund-invoice", needed],
+        ["/v2/l402/order/{id}/refund-link", needed],
       ].sort(),
     );
   });

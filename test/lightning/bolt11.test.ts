@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { MAX_INVOICE_LENGTH, readInvoice } from "../../src/lightning/bolt11.ts";
+import { MAX_INVOICE_LENGTH, namesAmount, readInvoice } from "../../src/lightning/bolt11.ts";
 import type { Network } from "../../src/lightning/port.ts";
 import { mintInvoice } from "../../src/sandbox/lightning/mint.ts";
 import { cpuMs } from "../support/cpu.ts";
@@ -328,4 +328,17 @@ describe("text", () => {
     });
     expect(spent / 40).toBeLessThan(20);
   });
+});
+
+test("an invoice tells by its human-readable part whether it names an amount", () => {
+  for (const [hrp, named] of [
+    ["lnbcrt", false],
+    ["lnbc", false],
+    ["lnbcrt10u", true],
+    ["lnbc2500n", true],
+    ["lntb1m", true],
+    ["lntbs1", true],
+  ] as const) {
+    expect({ hrp, named: namesAmount(rawInvoice({ hrp })) }).toEqual({ hrp, named });
+  }
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { configuredRelayUrl, isPublicAddress, publicRelayUrl } from "../../src/notices/relay-url.ts";
+import { configuredRelayUrl, publicRelayUrl } from "../../src/notices/relay-url.ts";
+import { isPublicAddress } from "../../src/public-host.ts";
 
 const strict = { allowLoopback: false };
 

@@ -3,6 +3,7 @@ import type { CommandOf } from "../commands.ts";
 import { type Row, type Rule, type Step, stays } from "../decision.ts";
 import { buyNext, numberBought, overdue, paymentOf, WATCHDOG, withoutNumber } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { noAddressRuns, noLink, takeAddress } from "./ladder.ts";
 import { reconciledBuying } from "./reconciled.ts";
 import {
   alreadyPaid,
@@ -71,6 +72,9 @@ function abandon(step: Step): void {
 }
 
 export const buying: Row = {
+  ...noAddressRuns,
+  ...noLink,
+  AddressGiven: takeAddress,
   ...alreadyPaid,
   ...numberNotYet,
   ...noRefundRuns,

@@ -5,6 +5,7 @@ import type { Row, Rule, Step } from "../decision.ts";
 import { stays } from "../decision.ts";
 import { askForMessages, end, lookDone, lookNow, overdue, recordMessages, startFinishing, WATCHDOG } from "../moves.ts";
 import type { HeldNumber } from "../state.ts";
+import { addressRefused, noAddressRuns, noLink } from "./ladder.ts";
 import { reconciledSold } from "./reconciled.ts";
 import {
   alreadyPaid,
@@ -35,6 +36,9 @@ function complete(step: Step, number: HeldNumber, providerRefunded: boolean): vo
 }
 
 export const delivered: Row = {
+  ...noAddressRuns,
+  ...noLink,
+  AddressGiven: addressRefused,
   ...alreadyPaid,
   ...noFinishRuns,
   ...noRefundRuns,

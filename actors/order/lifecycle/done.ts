@@ -1,11 +1,15 @@
 /** Over. Only a failed sale that gave nothing for its money still takes a refund destination. */
-import { type Row, stays } from "../decision.ts";
+import { type Row, type Step, stays } from "../decision.ts";
 import { recordMessages, startRefund } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { addressOver, issueLink, payToAddress, useLink } from "./ladder.ts";
 import { reconciledDone } from "./reconciled.ts";
 import { alreadyPaid, claimDestination, looseBuy, never, noRefundRuns, noticeHanded, numberGone } from "./shared.ts";
 
+const waits = (step: Step): boolean => step.state("done").as === "failed" && step.order.owedMsats >= 1000;
+
 export const done: Row = {
+  ...addressOver,
   ...alreadyPaid,
   ...numberGone,
   ...noRefundRuns,
@@ -36,9 +40,30 @@ export const done: Row = {
   DestinationGiven: {
     does: "failed with sats owed: claimed and paid; else REFUND_NOT_PENDING",
     run: (step, { destination }) => {
-      if (step.state("done").as !== "failed" || step.order.owedMsats < 1000) return step.refuse("REFUND_NOT_PENDING");
+      if (!waits(step)) return step.refuse("REFUND_NOT_PENDING");
       claimDestination(step, destination);
       startRefund(step);
+    },
+  },
+  AddressGiven: {
+    does: "failed with sats owed: asked for an invoice; else REFUND_NOT_PENDING",
+    run: (step, { address }) => {
+      if (waits(step)) payToAddress(step, address);
+      else step.refuse("REFUND_NOT_PENDING");
+    },
+  },
+  LinkAsked: {
+    does: "failed with sats owed: a link is issued, and replaces the one before; else REFUND_NOT_PENDING",
+    run: (step, command) => {
+      if (waits(step)) issueLink(step, command);
+      else step.refuse("REFUND_NOT_PENDING");
+    },
+  },
+  LinkUsed: {
+    does: "failed with sats owed, and with the secret of the link that is out: claimed and paid; else REFUND_NOT_PENDING",
+    run: (step, command) => {
+      if (waits(step)) useLink(step, command);
+      else step.refuse("REFUND_NOT_PENDING");
     },
   },
   Due: never("no deadline"),

@@ -4,6 +4,7 @@ import { type Row, type Rule, type Step, stays } from "../decision.ts";
 import { floorToSats } from "../money.ts";
 import { end, overdue, startRefund, stuck, timeForRefund, WATCHDOG } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { addressOver, addressRefused, issueLink, noLink, payToAddress, useLink } from "./ladder.ts";
 import { reconciledRefunding, reconciledRefundUnknown } from "./reconciled.ts";
 import {
   alreadyPaid,
@@ -37,10 +38,10 @@ function attemptDied(step: Step, attempt: number, reason: string): void {
   const wait = Math.min(5 * SECOND * 2 ** Math.min(attempt - 1, 4), MINUTE);
   const due = step.now + wait;
   step.emit({ type: "RefundAttemptFailed", attempt, reason, due });
-  const { destination } = step.order;
-  if (!destination || !timeForRefund(destination.expiresAt, due, step.policy.refundPayTimeoutMs)) {
-    stuck(step, "destination_expired");
-  }
+  const { destination, refundAddress } = step.order;
+  const lives = destination !== null && timeForRefund(destination.expiresAt, due, step.policy.refundPayTimeoutMs);
+  // An address is asked for another invoice when the pause is over.
+  if (!lives && refundAddress == null) stuck(step, "destination_expired");
 }
 
 function search(step: Step, attempt: number): void {
@@ -67,6 +68,8 @@ const cancelAccepted: Rule<CommandOf<"CancelAsked">> = {
 };
 
 export const refunding: Row = {
+  ...addressOver,
+  ...noLink,
   ...alreadyPaid,
   ...numberGone,
   ...noRefundRuns,
@@ -80,6 +83,13 @@ export const refunding: Row = {
       if (isSameDestination(step, destination)) return;
       claimDestination(step, destination);
       startRefund(step);
+    },
+  },
+  AddressGiven: {
+    does: "between attempts that surely died: asked for an invoice instead; during one REFUND_NOT_PENDING",
+    run: (step, { address }) => {
+      if (step.state("refunding").step === "paying") step.refuse("REFUND_NOT_PENDING");
+      else payToAddress(step, address);
     },
   },
   RefundAnswered: {
@@ -108,6 +118,7 @@ export const refundUnknown: Row = {
   ...refunding,
   RefundAnswered: noRefundRuns.RefundAnswered,
   DestinationGiven: { ...destinationRefused, does: "refused: REFUND_NOT_PENDING, an attempt may still succeed" },
+  AddressGiven: { ...addressRefused, does: "refused: REFUND_NOT_PENDING, an attempt may still succeed" },
   RefundSearched: {
     does: "success -> `done refunded`; surely failed (of a repeated one: seen by the node, or 2 minutes after the send), or never sent and never seen by the node -> next attempt; else asks again, for days if need be, and tells a person",
     run: (step, { attempt, answer }) => {
@@ -145,6 +156,7 @@ export const refundUnknown: Row = {
 
 export const refundStuck: Row = {
   ...refunding,
+  AddressAnswered: never("an address answers within its time limit, long before it is given up"),
   RefundAnswered: noRefundRuns.RefundAnswered,
   DestinationGiven: {
     does: "claimed and paid, within the claim window; afterwards REFUND_NOT_PENDING",
@@ -153,6 +165,24 @@ export const refundStuck: Row = {
       claimDestination(step, destination);
       startRefund(step);
     },
+  },
+  AddressGiven: {
+    does: "asked for an invoice, within the claim window; afterwards REFUND_NOT_PENDING",
+    run: (step, { address }) => {
+      if (step.state("refundStuck").due === null) step.refuse("REFUND_NOT_PENDING");
+      else payToAddress(step, address);
+    },
+  },
+  LinkAsked: {
+    does: "a link is issued, within the claim window, and replaces the one before; afterwards REFUND_NOT_PENDING",
+    run: (step, command) => {
+      if (step.state("refundStuck").due === null) step.refuse("REFUND_NOT_PENDING");
+      else issueLink(step, command);
+    },
+  },
+  LinkUsed: {
+    does: "with the secret of the link that is out: claimed and paid, and the link is over; else REFUND_NOT_PENDING",
+    run: useLink,
   },
   Due: {
     does: "claim window over: the ledger says unclaimed",

@@ -2,6 +2,7 @@
 import type { Standing } from "../commands.ts";
 import { type Row, type Step, stays } from "../decision.ts";
 import { askForMessages, end, lookDone, lookNow, recordMessages } from "../moves.ts";
+import { addressRefused, noAddressRuns, noLink } from "./ladder.ts";
 import { reconciledSold } from "./reconciled.ts";
 import {
   alreadyPaid,
@@ -63,6 +64,9 @@ function nextLookAt(step: Step, left: number): number {
 }
 
 export const renting: Row = {
+  ...noAddressRuns,
+  ...noLink,
+  AddressGiven: addressRefused,
   ...alreadyPaid,
   ...noMessage,
   ...noCancelRuns,

@@ -3,6 +3,7 @@ import type { CommandOf } from "../commands.ts";
 import { type Row, type Rule, type Step, stays } from "../decision.ts";
 import { buyNext, startRefund, withoutNumber } from "../moves.ts";
 import { isRefundable } from "../terms.ts";
+import { noAddressRuns, noLink, takeAddress } from "./ladder.ts";
 import { nothingToReconcile } from "./reconciled.ts";
 import { isSameDestination, never, noBuyRuns, noNotice, noRefundRuns, numberNotYet } from "./shared.ts";
 
@@ -82,6 +83,9 @@ const tooSoon: Rule<CommandOf<"CancelAsked">> = {
 const neverDue = never("no deadline");
 
 export const unpaid: Row = {
+  ...noAddressRuns,
+  ...noLink,
+  AddressGiven: takeAddress,
   ...numberNotYet,
   ...noBuyRuns,
   ...noRefundRuns,

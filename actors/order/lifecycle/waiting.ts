@@ -14,6 +14,7 @@ import {
 } from "../moves.ts";
 import type { StateOf } from "../state.ts";
 import { isRefundable } from "../terms.ts";
+import { addressRefused, noAddressRuns, noLink, takeAddress } from "./ladder.ts";
 import { reconciledHolding } from "./reconciled.ts";
 import {
   alreadyPaid,
@@ -36,6 +37,8 @@ const MAX_PAUSE_MS = 60 * SECOND;
 const TELL_A_PERSON_AFTER_TRIES = 20;
 
 export const waiting: Row = {
+  ...noAddressRuns,
+  ...noLink,
   ...alreadyPaid,
   ...noMessage,
   ...noCancelRuns,
@@ -73,6 +76,13 @@ export const waiting: Row = {
     does: "destination set, its hash claimed; a reactivation is not refunded any more: REFUND_NOT_PENDING",
     run: (step, command) => {
       const rule = isRefundable(step.order.terms.good) ? takeDestination : destinationRefused;
+      rule.run(step, command);
+    },
+  },
+  AddressGiven: {
+    does: "address set; a reactivation is not refunded any more: REFUND_NOT_PENDING",
+    run: (step, command) => {
+      const rule = isRefundable(step.order.terms.good) ? takeAddress : addressRefused;
       rule.run(step, command);
     },
   },

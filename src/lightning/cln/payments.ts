@@ -7,6 +7,7 @@
 import { msats } from "../../../actors/order/money.ts";
 import { AnswerLost } from "../../wire.ts";
 import { isObject, type Json, malformed, provenPreimage, unlessLost } from "../answers.ts";
+import { namesAmount } from "../bolt11.ts";
 import type { MayPay, Payment, PaymentHash, PaymentOutcome, PaymentState } from "../port.ts";
 import {
   ask,
@@ -56,7 +57,7 @@ async function send(rest: ClnRest, payment: Payment): Promise<PaymentOutcome> {
     method: "xpay",
     params: {
       invstring: payment.bolt11,
-      amount_msat: payment.amountSats * 1000,
+      ...(!namesAmount(payment.bolt11) && { amount_msat: payment.amountSats * 1000 }),
       maxfee: payment.maxFeeSats * 1000,
       retry_for: payment.timeoutSeconds,
     },

@@ -6,6 +6,7 @@
 import { msats } from "../../../actors/order/money.ts";
 import { AnswerLost } from "../../wire.ts";
 import { hash32, type Json, provenPreimage, unlessLost, wordOf } from "../answers.ts";
+import { namesAmount } from "../bolt11.ts";
 import {
   MAX_ROUTE_BLOCKS,
   type MayPay,
@@ -70,7 +71,7 @@ async function send(rest: LndRest, payment: Payment): Promise<PaymentOutcome> {
     path: "/v2/router/send",
     body: {
       payment_request: payment.bolt11,
-      amt: String(payment.amountSats),
+      ...(!namesAmount(payment.bolt11) && { amt: String(payment.amountSats) }),
       fee_limit_sat: String(payment.maxFeeSats),
       timeout_seconds: payment.timeoutSeconds,
       cltv_limit: MAX_ROUTE_BLOCKS,

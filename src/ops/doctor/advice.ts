@@ -26,6 +26,8 @@ export const ADVICE: Readonly<Record<string, string>> = {
     "The provider never confirmed the end. The customer has the code; look at the activation's charge",
   rental_ended_early:
     "The provider ended a rental early. Ask it for the money back; without any message the sats are owed to the customer",
+  address_overdue:
+    "A refund address has not been answered for. Nothing is paid meanwhile; it goes on by itself, or with another destination",
   refund_overdue:
     "The node has not answered about a refund. Look up the refund's payment hash there; never pay it by hand while it may be in flight",
   refund_in_doubt:

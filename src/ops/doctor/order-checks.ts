@@ -67,6 +67,8 @@ export function awaited({ id, state }: Order): { readonly kind: EffectKind; read
       return state.step === "pausing" ? null : { kind: state.step === "looking" ? "look" : "cancel" };
     case "finishing":
       return state.step === "pausing" ? null : { kind: state.step === "looking" ? "look" : "finish" };
+    case "resolving":
+      return state.step === "asking" ? { kind: "resolve", key: `${id}:resolve:${state.attempt}` } : null;
     case "refunding":
       return state.step === "paying" ? { kind: "refund", key: `${id}:refund:${state.attempt}` } : null;
     case "refundUnknown":

@@ -87,6 +87,7 @@ interface Said {
   readonly timestamp: number;
   readonly expirySeconds: number;
   readonly description: string;
+  readonly descriptionHash?: string;
   readonly finalCltv: number;
 }
 

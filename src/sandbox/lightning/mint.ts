@@ -25,6 +25,8 @@ export interface Mint {
   readonly expirySeconds?: number | null;
   /** `d` field, at most 639 bytes of UTF-8. */
   readonly description?: string;
+  /** `h` field instead of the `d` field: SHA-256 of a text elsewhere, lower-case hex. */
+  readonly descriptionHash?: string;
   /** `c` field, blocks. Default 80; BOLT 11 assumes 18 where it is missing. */
   readonly finalCltv?: number;
   /** `9` field, as BOLT 9 bit numbers (even: required). Default 8, 14, 17. */
@@ -40,7 +42,15 @@ export const DEFAULT_FINAL_CLTV = 80;
 const STRANGER_KEY = new Uint8Array(32).fill(0x5a);
 const ODD_SECRET = "5e".repeat(32);
 /** Types of tagged fields (BOLT 11, "Tagged Fields"). */
-const TYPE = { hash: 1, features: 5, expiry: 6, description: 13, secret: 16, finalCltv: 24 } as const;
+const TYPE = {
+  hash: 1,
+  features: 5,
+  expiry: 6,
+  description: 13,
+  secret: 16,
+  descriptionHash: 23,
+  finalCltv: 24,
+} as const;
 const TIMESTAMP_WORDS = 7;
 /** Millisats in one unit of each multiplier, largest first (BOLT 11, "Human-Readable Part"); "p" is a tenth of one. */
 const UNITS = [
@@ -105,6 +115,9 @@ function check(mint: Mint): void {
   const inRange = (value: number | null | undefined, min: number, max: number) =>
     value === null || value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max);
   if (!isHash(mint.paymentHash)) throw new RangeError("Payment hash is not 32 bytes of hex");
+  if (mint.descriptionHash && !isHash(mint.descriptionHash)) {
+    throw new RangeError("Description hash is not 32 bytes of hex");
+  }
   if (mint.paymentSecret && !isHash(mint.paymentSecret)) throw new RangeError("Payment secret is not 32 bytes of hex");
   if (!inRange(mint.timestamp, 0, MAX_TIMESTAMP)) throw new RangeError(`Not a timestamp: ${mint.timestamp}`);
   if (!inRange(mint.expirySeconds, 0, MAX_EXPIRY_SECONDS)) throw new RangeError(`Not an expiry: ${mint.expirySeconds}`);
@@ -132,7 +145,8 @@ function layOut(mint: Mint): number[] {
   const features = mint.features ?? INVOICE_FEATURES;
   tag(words, TYPE.hash, bytesWords(hexToBytes(mint.paymentHash)));
   if (secret !== null) tag(words, TYPE.secret, bytesWords(hexToBytes(secret)));
-  tag(words, TYPE.description, bytesWords(utf8ToBytes(mint.description ?? "")));
+  if (mint.descriptionHash) tag(words, TYPE.descriptionHash, bytesWords(hexToBytes(mint.descriptionHash)));
+  else tag(words, TYPE.description, bytesWords(utf8ToBytes(mint.description ?? "")));
   if (expiry !== null) tag(words, TYPE.expiry, integer(expiry, 1));
   tag(words, TYPE.finalCltv, integer(mint.finalCltv ?? DEFAULT_FINAL_CLTV, 1));
   if (features.length > 0) tag(words, TYPE.features, featureWords(features));

@@ -69,7 +69,10 @@ export class Wallet {
    * An invoice of the wallet itself, for a refund: without an amount when none is given.
    * @throws RangeError when amount (sats) or expiry (seconds) is no whole number above zero, or too large.
    */
-  invoice(input: { amountSats?: number; expirySeconds?: number } = {}): { invoice: string; paymentHash: string } {
+  invoice(input: { amountSats?: number; expirySeconds?: number; descriptionHash?: string } = {}): {
+    invoice: string;
+    paymentHash: string;
+  } {
     const expirySeconds = input.expirySeconds ?? DEFAULT_EXPIRY_SECONDS;
     if (!isCount(expirySeconds, MAX_EXPIRY_SECONDS)) throw new RangeError(`Not an expiry: ${expirySeconds}`);
     if (input.amountSats !== undefined && !isCount(input.amountSats, MAX_AMOUNT_SATS)) {
@@ -87,6 +90,7 @@ export class Wallet {
       timestamp,
       expirySeconds,
       description: "Refund",
+      ...(input.descriptionHash !== undefined && { descriptionHash: input.descriptionHash }),
       finalCltv: DEFAULT_FINAL_CLTV,
     });
     this.#books.db.run("INSERT INTO ln_wallet_invoices VALUES (?, ?, ?, ?, ?, 0)", [

@@ -44,6 +44,11 @@ const LIVES: Readonly<Record<Kind, (type: OrderType) => Life>> = {
     Life.open({ type })
       .toWaiting()
       .wait(3 * MINUTE),
+  resolving: (type) => {
+    const life = Life.open({ type, destination: null });
+    life.tell({ type: "AddressGiven", address: "alice@wallet.example" });
+    return life.toRefunding();
+  },
   refunding: (type) => Life.open({ type }).toRefunding(),
   refundUnknown: (type) => {
     const life = Life.open({ type }).toRefunding();
@@ -76,6 +81,7 @@ const ANSWERS: readonly (readonly [OrderType, Partial<Record<Kind, Answer>>])[] 
       closing: "accepted",
       delivered: "CANCEL_SMS_RECEIVED",
       finishing: "CANCEL_SMS_RECEIVED",
+      resolving: "accepted",
       refunding: "accepted",
       refundUnknown: "accepted",
       refundStuck: "accepted",
@@ -93,6 +99,7 @@ const ANSWERS: readonly (readonly [OrderType, Partial<Record<Kind, Answer>>])[] 
       closing: "CANCEL_NOT_ALLOWED",
       delivered: "CANCEL_NOT_ALLOWED",
       finishing: "CANCEL_NOT_ALLOWED",
+      resolving: "CANCEL_NOT_ALLOWED",
       refunding: "CANCEL_NOT_ALLOWED",
       refundUnknown: "CANCEL_NOT_ALLOWED",
       refundStuck: "CANCEL_NOT_ALLOWED",
@@ -107,6 +114,7 @@ const ANSWERS: readonly (readonly [OrderType, Partial<Record<Kind, Answer>>])[] 
       buying: "CANCEL_NOT_ALLOWED",
       buyUnknown: "CANCEL_NOT_ALLOWED",
       renting: "CANCEL_NOT_ALLOWED",
+      resolving: "CANCEL_NOT_ALLOWED",
       refunding: "CANCEL_NOT_ALLOWED",
       refundUnknown: "CANCEL_NOT_ALLOWED",
       refundStuck: "CANCEL_NOT_ALLOWED",

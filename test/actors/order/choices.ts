@@ -79,6 +79,21 @@ export function answersTo(effect: Effect, now: number, type: OrderType, n: numbe
         { type: "FinishAnswered", answer: { kind: "not_active" } },
         { type: "FinishAnswered", answer: { kind: "unknown" } },
       ];
+    case "resolve": {
+      const { attempt } = effect;
+      const given = [now + 10 * MINUTE, now + MINUTE].map(
+        (expiresAt, index): Command => ({
+          type: "AddressAnswered",
+          attempt,
+          answer: { kind: "invoice", destination: destination(500 + 2 * attempt + index, expiresAt) },
+        }),
+      );
+      return [
+        ...given,
+        { type: "AddressAnswered", attempt, answer: { kind: "refused", reason: "amount" } },
+        { type: "AddressAnswered", attempt, answer: { kind: "unavailable", reason: "timeout" } },
+      ];
+    }
     case "refund":
     case "findRefund": {
       const named = effect.kind === "refund" ? "RefundAnswered" : "RefundSearched";
@@ -108,12 +123,22 @@ export function strays(order: Order, now: number, n: number): Command[] {
   const given = [destination(n, now + MINUTE), destination(n + 1, now + 2 * HOUR)].map(
     (to): Command => ({ type: "DestinationGiven", destination: to }),
   );
-  const said = [...given, ...nodesWord(order, now)];
+  const used = ["aa", "bb"].map(
+    (secret): Command => ({
+      type: "LinkUsed",
+      secretHash: secret.repeat(32),
+      destination: destination(n + 2, now + 2 * HOUR),
+    }),
+  );
+  const said = [...given, ...used, ...nodesWord(order, now)];
   // Another order may own what a command wants to claim.
   const lost = said.filter((command) => decide(order, command, now).claims.length > 0);
   return [
     { type: "Hinted" },
     { type: "CancelAsked" },
+    { type: "AddressGiven", address: "alice@wallet.example" },
+    { type: "AddressGiven", address: "bob@wallet.example" },
+    { type: "LinkAsked", secretHash: "aa".repeat(32) },
     { type: "CodeRead" },
     { type: "FinishAsked" },
     { type: "PreimageShown" },
@@ -150,7 +175,12 @@ export function choices(
   const { order, now, pending, type } = life;
   const list: Choice[] = [];
   for (const effect of pending.values()) {
-    for (const command of answersTo(effect, now, type, n)) list.push({ command, answers: effect, at: now });
+    for (const command of answersTo(effect, now, type, n)) {
+      list.push({ command, answers: effect, at: now });
+      if (decide(order, command, now).claims.length > 0) {
+        list.push({ command: { type: "ClaimRefused", command }, answers: effect, at: now });
+      }
+    }
     list.push({ command: { type: "EffectInterrupted", effect }, answers: effect, at: now });
   }
   const due = deadline(order);

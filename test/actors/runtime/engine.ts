@@ -110,6 +110,7 @@ export class ScriptedEffects {
       cancel: ask(),
       finish: ask(),
       release: ask(),
+      resolve: ask(),
       refund: ask(),
       findRefund: ask(),
       notify: ask(),

@@ -6,7 +6,7 @@
 import type { Command } from "../../../actors/order/commands.ts";
 import { decide } from "../../../actors/order/decide.ts";
 import type { Effect } from "../../../actors/order/effects.ts";
-import { deadline, numberOf, type Order } from "../../../actors/order/state.ts";
+import { deadline, type Kind, numberOf, type Order } from "../../../actors/order/state.ts";
 import { answersTo, nodesWord } from "../../actors/order/choices.ts";
 import type { Life } from "../../actors/order/life.ts";
 import { destination, HOUR, MINUTE, SECOND } from "../../actors/order/orders.ts";
@@ -43,6 +43,11 @@ const SWEEP_AFTER_MS = 15 * SECOND;
 /** More looks than this are not left unanswered: each ends within its time limit. */
 export const MAX_LOOKS = 2;
 
+const ADDRESS = "alice@wallet.example";
+const LINK = "aa".repeat(32);
+
+const AT_REFUND: ReadonlySet<Kind> = new Set(["resolving", "refunding", "refundUnknown", "refundStuck", "done"]);
+
 const NODE_EFFECTS: ReadonlySet<Effect["kind"]> = new Set(["askNode", "refund", "findRefund"]);
 
 /** Everything that can happen next. `n` makes fresh message ids and destinations. */
@@ -66,7 +71,13 @@ export function happenings(moment: Moment, n: number): Happening[] {
       continue;
     }
     const who = NODE_EFFECTS.has(effect.kind) ? "node" : "provider";
-    for (const command of answersTo(effect, now, type, n)) told(who, command, { answers: effect });
+    for (const command of answersTo(effect, now, type, n)) {
+      told(who, command, { answers: effect });
+      // What the world handed out may be another order's.
+      if (decide(order, command, now).claims.length > 0) {
+        told("claim", { type: "ClaimRefused", command }, { answers: effect });
+      }
+    }
   }
   if ([...pending.keys()].some((key) => !orphans.has(key)) || sweeping) list.push({ kind: "crash" });
 
@@ -99,14 +110,23 @@ const wasHeld = ({ events }: Life): boolean =>
 
 /** What the API lets a customer say. A reader learns of the state a moment before the order does, so that some of it comes late. */
 function customersWord(
-  { codeReceivedAt, messageIds, terms, destination: known }: Order,
+  { codeReceivedAt, messageIds, terms, destination: known, refundAddress, state }: Order,
   now: number,
   n: number,
 ): Command[] {
   const given = [destination(n, now + MINUTE), destination(n + 1, now + 2 * HOUR)];
   if (known) given.push({ invoice: known.invoice, paymentHash: known.paymentHash, expiresAt: known.expiresAt });
+  const [, lasting = destination(n)] = given;
   return [
     ...given.map((to): Command => ({ type: "DestinationGiven", destination: to })),
+    // Before the refund an address beside an invoice changes nothing yet.
+    ...(known === null || AT_REFUND.has(state.kind)
+      ? [{ type: "AddressGiven", address: refundAddress ?? ADDRESS } as const]
+      : []),
+    // Another one: it matters only where one was given.
+    ...(refundAddress === ADDRESS ? [{ type: "AddressGiven", address: "bob@wallet.example" } as const] : []),
+    { type: "LinkAsked", secretHash: LINK },
+    ...[LINK, "bb".repeat(32)].map((secretHash): Command => ({ type: "LinkUsed", secretHash, destination: lasting })),
     { type: "PreimageShown" },
     { type: "CancelAsked" },
     ...(codeReceivedAt !== null ? [{ type: "CodeRead" } as const] : []),

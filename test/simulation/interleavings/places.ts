@@ -26,6 +26,14 @@ export function places(type: OrderType): Map<string, () => Place> {
     ["the buy's answer was lost", () => ({ life: lost(open(destination())) })],
     ["a lost buy was given up", () => ({ life: abandoned(lost(open(destination()))) })],
     ["a lost buy was given up without a refund invoice", () => ({ life: abandoned(lost(open(null))) })],
+    [
+      "the refund address is asked",
+      () => {
+        const life = open(null);
+        life.tell({ type: "AddressGiven", address: "alice@wallet.example" });
+        return { life: abandoned(lost(life)) };
+      },
+    ],
     ["a number is held", () => ({ life: open(destination()).toWaiting() })],
     [
       "a preimage was shown and the invoice lapsed",

@@ -8,19 +8,20 @@ import { type Evidence, type Invariant, Violation } from "./invariant.ts";
 
 /** Where an order may go from each kind in one step: docs/architecture.md and docs/lifecycle.md, in another form. */
 const MOVES: Readonly<Record<Kind, readonly Kind[]>> = {
-  unpaid: ["lapsed", "buying", "refunding", "refundStuck", "done"],
-  lapsed: ["buying", "refunding", "refundStuck", "done"],
-  buying: ["buyUnknown", "waiting", "closing", "renting", "refunding", "refundStuck", "done"],
-  buyUnknown: ["buying", "waiting", "closing", "renting", "refunding", "refundStuck", "done"],
+  unpaid: ["lapsed", "buying", "resolving", "refunding", "refundStuck", "done"],
+  lapsed: ["buying", "resolving", "refunding", "refundStuck", "done"],
+  buying: ["buyUnknown", "waiting", "closing", "renting", "resolving", "refunding", "refundStuck", "done"],
+  buyUnknown: ["buying", "waiting", "closing", "renting", "resolving", "refunding", "refundStuck", "done"],
   waiting: ["closing", "delivered"],
-  closing: ["waiting", "delivered", "refunding", "refundStuck", "done"],
+  closing: ["waiting", "delivered", "resolving", "refunding", "refundStuck", "done"],
   delivered: ["finishing", "done"],
   finishing: ["done"],
   renting: ["done"],
-  refunding: ["refundUnknown", "refundStuck", "done"],
+  resolving: ["refunding", "refundStuck"],
+  refunding: ["resolving", "refundUnknown", "refundStuck", "done"],
   refundUnknown: ["refunding", "refundStuck", "done"],
-  refundStuck: ["refunding"],
-  done: ["refunding", "refundStuck"],
+  refundStuck: ["resolving", "refunding"],
+  done: ["resolving", "refunding", "refundStuck"],
 };
 
 export const tableOnly: Invariant = {
