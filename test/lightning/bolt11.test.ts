@@ -179,7 +179,7 @@ describe("fields", () => {
     ["no features", fields("9"), "accepted"],
     ["payment metadata", fields("9", ["9", fromFeatures([8, 14, 48])], ["m", fromHex("01fafaf0")]), "accepted"],
     ["odd unknown features", fields("9", ["9", fromFeatures([9, 15, 25, 99, 263])]), "accepted"],
-    ["features with a leading zero word", fields("9", ["9", [0, ...fromFeatures([8, 14, 17])]]), "accepted"],
+    ["features with a leading zero word", fields("9", ["9", [0, ...fromFeatures([8, 14, 17])]]), "bad_fields"],
     ["required feature 0", fields("9", ["9", fromFeatures([0, 8, 14])]), "unknown_feature"],
     ["required AMP", fields("9", ["9", fromFeatures([8, 14, 30])]), "unknown_feature"],
     ["required feature 100", fields("9", ["9", fromFeatures([8, 14, 100])]), "unknown_feature"],

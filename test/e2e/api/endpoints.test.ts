@@ -44,6 +44,9 @@ const TABLE = [
   "GET /v2/l402/order/{id}",
   "POST /v2/l402/order/{id}/cancel",
   "POST /v2/l402/order/{id}/refund-invoice",
+  "POST /v2/l402/order/{id}/refund-link",
+  "GET /v2/l402/withdraw/{id}",
+  "GET /v2/l402/withdraw/{id}/{secret}",
   "POST /v2/l402/webhooks/rent",
   "POST /v2/l402/webhooks/rent/{secret}",
   "GET /docs",
@@ -264,7 +267,7 @@ describe("documentation", () => {
     expect(statuses("post", "/v2/l402/order")).toEqual(
       expect.arrayContaining(["200", "400", "402", "409", "413", "429", "500", "503"]),
     );
-    for (const tail of ["/cancel", "/refund-invoice"]) {
+    for (const tail of ["/cancel", "/refund-invoice", "/refund-link"]) {
       expect(statuses("post", `/v2/l402/order/{id}${tail}`)).toEqual(
         expect.arrayContaining(["200", "400", "402", "403", "404", "409", "413", "429", "500", "503"]),
       );
@@ -279,7 +282,7 @@ describe("documentation", () => {
     const either = [{ L402: [] }, { Payment: [] }];
     for (const [path, operations] of Object.entries(paths)) {
       for (const { security = [] } of Object.values(operations)) {
-        const wanted = path.includes("{id}") ? either : path.endsWith("/order") ? [{}, ...either] : [];
+        const wanted = path.includes("/order/{id}") ? either : path.endsWith("/order") ? [{}, ...either] : [];
         expect({ path, security }).toEqual({ path, security: wanted });
       }
     }

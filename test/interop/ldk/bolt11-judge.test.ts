@@ -1,5 +1,6 @@
 /** LDK as the independent judge of our BOLT 11 reader: what we accept, another implementation reads the same way. */
 import { describe, expect, test } from "bun:test";
+import { bech32 } from "@scure/base";
 import fc from "fast-check";
 import { readInvoice } from "../../../src/lightning/bolt11.ts";
 import { checkRefundInvoice } from "../../../src/lightning/refund-invoice.ts";
@@ -42,10 +43,20 @@ function ours(bolt11: string, network: "bc" | "tb" | "bcrt" = "bcrt") {
   };
 }
 
+/** Half the order of secp256k1: above it a signature is in a form from which BOLT 11 recovers a key, and LDK 0.1 does not. */
+const HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
+
+/** The second half of the signature, the last 104 words before the checksum. */
+function isHighS(bolt11: string): boolean {
+  const { words } = bech32.decode(bolt11 as `${string}1${string}`, false);
+  const signature = Buffer.from(bech32.fromWords(words.slice(-104)));
+  return BigInt(`0x${signature.subarray(32, 64).toString("hex")}`) > HALF_ORDER;
+}
+
 /** What we take, LDK takes as the same payment. It may take more than we do. */
 function agrees(bolt11: string): void {
   const mine = ours(bolt11);
-  if (mine === null || bolt11.length > LDK_LIMIT) return;
+  if (mine === null || bolt11.length > LDK_LIMIT || isHighS(bolt11)) return;
   expect(judge(bolt11)).toEqual(mine);
 }
 

@@ -46,7 +46,17 @@ export const MAX_LOOKS = 2;
 const ADDRESS = "alice@wallet.example";
 const LINK = "aa".repeat(32);
 
-const AT_REFUND: ReadonlySet<Kind> = new Set(["resolving", "refunding", "refundUnknown", "refundStuck", "done"]);
+/** Where an address is asked at once, or refused. */
+const ANSWERS_ADDRESS: ReadonlySet<Kind> = new Set([
+  "delivered",
+  "finishing",
+  "renting",
+  "resolving",
+  "refunding",
+  "refundUnknown",
+  "refundStuck",
+  "done",
+]);
 
 const NODE_EFFECTS: ReadonlySet<Effect["kind"]> = new Set(["askNode", "refund", "findRefund"]);
 
@@ -120,7 +130,7 @@ function customersWord(
   return [
     ...given.map((to): Command => ({ type: "DestinationGiven", destination: to })),
     // Before the refund an address beside an invoice changes nothing yet.
-    ...(known === null || AT_REFUND.has(state.kind)
+    ...(known === null || ANSWERS_ADDRESS.has(state.kind)
       ? [{ type: "AddressGiven", address: refundAddress ?? ADDRESS } as const]
       : []),
     // Another one: it matters only where one was given.
