@@ -106,7 +106,7 @@ export class Purchases {
       this.#lanes.leave(lane, key);
       return { kind: "refused", reason: "provider_unreachable", retry: "later" };
     }
-    const outcome = await this.#send(good);
+    const outcome = this.#believed(await this.#send(good), key);
     if (outcome.kind === "unknown") {
       this.#close(lane, key);
       if (this.#options.journal.store.isQuarantined(orderOf(key))) this.#resolved(lane, key);
@@ -116,6 +116,17 @@ export class Purchases {
     this.#lanes.leave(lane, key);
     if (outcome.kind === "bought") return { kind: "bought", number: this.#held(outcome.bought, good) };
     return this.#refused(outcome.refusal, good);
+  }
+
+  /**
+   * An answer that names a number which was there before, or which another order has, is not the answer to this buy, but an old one
+   * (a purchase is a GET, and may be answered by a cache). To hand it out would show one customer's codes to another.
+   */
+  #believed(outcome: BuyOutcome, key: string): BuyOutcome {
+    if (outcome.kind !== "bought") return outcome;
+    const { activationId } = outcome.bought;
+    const isOld = this.#intent(key)?.known.has(activationId) === true || !this.#isNobodys(activationId, key);
+    return isOld ? { kind: "unknown", detail: "number_of_another" } : outcome;
   }
 
   /** Looks for the buy with this key; see `BuySearch`. */

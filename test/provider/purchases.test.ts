@@ -153,6 +153,24 @@ describe("buying", () => {
     expect(troubles).toEqual(["currency"]);
   });
 
+  test("an answer that names a number which another order has, or which was there before, is none: it is searched for", async () => {
+    const { buy, find, provider, world, purchases, ...engine } = shop();
+    await engine.withNumber(8);
+    provider.listed = [activeRow("500")];
+    for (const [n, old] of [
+      [1, numberOf(8, 0).activationId],
+      [2, "500"],
+    ] as const) {
+      const buying = await buy(n);
+      provider.sent.at(-1)?.answer(bought(old));
+      await world.settle();
+      expect(buying.answer).toEqual({ kind: "unknown", reason: "number_of_another" });
+      expect(purchases.stuck(goodOf())).toBe(true);
+      provider.listed.push(activeRow(`90${n}`, { boughtAt: world.now() }));
+      expect(await find(n)).toMatchObject({ kind: "found", number: { activationId: `90${n}` } });
+    }
+  });
+
   test("the intent is durable before anything is sent, with everything the lane showed then", async () => {
     const shopping = shop();
     const { provider, db, world } = shopping;
