@@ -49,12 +49,17 @@ export class UnpaidSweep {
 
   /**
    * Closes an order before its invoice expires, because others need what it holds.
-   * @returns whether it is no longer unpaid. Never rejects.
+   * @returns whether it holds nothing any more: one that is paid at this very moment needs it all. Never rejects.
    */
   async closeEarly(id: string): Promise<boolean> {
-    const order = this.#options.store.order(id);
-    if (order?.state.kind !== "unpaid") return true;
-    return (await this.#close({ id: order.id, paymentHash: order.terms.paymentHash })) === "closed";
+    try {
+      const order = this.#options.store.order(id);
+      if (order?.state.kind !== "unpaid") return order === null || order.state.kind === "lapsed";
+      return (await this.#close({ id: order.id, paymentHash: order.terms.paymentHash })) === "lapsed";
+    } catch (error) {
+      this.#options.failed(error);
+      return false;
+    }
   }
 
   async #sweep(): Promise<void> {
@@ -77,7 +82,7 @@ export class UnpaidSweep {
     for (;;) {
       const expired = store.expiredUnpaid(before, SLICE, stayed);
       const ends = await Promise.all(expired.map((order) => this.#close(order)));
-      stayed += ends.filter((end) => end !== "closed").length;
+      stayed += ends.filter((end) => end === "stays" || end === "node_silent").length;
       if (expired.length < SLICE || ends.includes("node_silent") || this.#stopped) return stayed === 0;
     }
   }
@@ -90,7 +95,7 @@ export class UnpaidSweep {
     return Math.min(Math.max(wanted, now + MIN_SLEEP_MS), nextTick(now + MIN_SLEEP_MS, MAX_SLEEP_MS));
   }
 
-  async #close({ id, paymentHash }: OpenInvoice): Promise<"closed" | "stays" | "node_silent"> {
+  async #close({ id, paymentHash }: OpenInvoice): Promise<"lapsed" | "paid" | "stays" | "node_silent"> {
     const { node, supervisor, failed } = this.#options;
     try {
       const state = await node.cancelInvoice(paymentHash);
@@ -98,10 +103,10 @@ export class UnpaidSweep {
       if (state.kind === "settled") {
         const { settledAt, receivedMsats } = state.settlement;
         await supervisor.tell(id, { type: "Settled", settledAt, receivedMsats });
-      } else {
-        await supervisor.tell(id, { type: "SurelyUnpaid" });
+        return "paid";
       }
-      return "closed";
+      await supervisor.tell(id, { type: "SurelyUnpaid" });
+      return "lapsed";
     } catch (error) {
       failed(error);
       return error instanceof NodeUnavailable ? "node_silent" : "stays";

@@ -171,6 +171,22 @@ describe("many expired invoices", () => {
   });
 });
 
+describe("an order that gives way", () => {
+  test("is gone when its invoice is closed, and not when it is being paid: then it needs all that it holds", async () => {
+    const { open, sweep, world, order, say } = sweeping();
+    await open(1);
+    await open(2);
+    say(2, "settled");
+    const closing = Promise.all([1, 2, 9].map((n) => sweep.closeEarly(idOf(n))));
+    await world.settle();
+    expect(await closing).toEqual([true, false, true]);
+    expect([order(1).state.kind, order(2).state.kind]).toEqual(["lapsed", "buying"]);
+    const again = Promise.all([1, 2].map((n) => sweep.closeEarly(idOf(n))));
+    await world.settle();
+    expect(await again).toEqual([true, false]);
+  });
+});
+
 describe("the sweep", () => {
   test("goes on after the database could not be read", async () => {
     const { open, sweep, world, order, store, failures } = sweeping();
