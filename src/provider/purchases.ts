@@ -9,6 +9,7 @@ import type { HeldNumber } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
 import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
+import { Intents } from "./intents.ts";
 import { Lanes } from "./lanes.ts";
 import type {
   AccountTrouble,
@@ -55,6 +56,7 @@ const orderOf = (key: string): string => key.slice(0, key.indexOf(":"));
 export class Purchases {
   readonly #options: PurchasesOptions;
   readonly #lanes: Lanes;
+  readonly #intents: Intents;
   /** Lanes closed by unknown buys, by the key of the buy. */
   readonly #stuck = new Map<string, string>();
   /** Complete scans that did not show the buy when it should have been there, by intent. */
@@ -65,6 +67,7 @@ export class Purchases {
   constructor(options: PurchasesOptions) {
     this.#options = options;
     this.#lanes = new Lanes(options.world);
+    this.#intents = new Intents(options.journal);
   }
 
   /** At start: a buy that was unknown when the process died keeps its lane closed until it is resolved. */
@@ -100,7 +103,7 @@ export class Purchases {
         this.#lanes.leave(lane, key);
         return { kind: "refused", reason: why, retry: "never" };
       }
-      await this.#intend(key, sentAt, known);
+      await this.#intents.write(key, sentAt, known);
     } catch {
       // Nothing was sent: the list could not be read, or the intent could not be stored.
       this.#lanes.leave(lane, key);
@@ -125,7 +128,7 @@ export class Purchases {
   #believed(outcome: BuyOutcome, key: string): BuyOutcome {
     if (outcome.kind !== "bought") return outcome;
     const { activationId } = outcome.bought;
-    const isOld = this.#intent(key)?.known.has(activationId) === true || !this.#isNobodys(activationId, key);
+    const isOld = this.#intents.of(key)?.known.has(activationId) === true || !this.#isNobodys(activationId, key);
     return isOld ? { kind: "unknown", detail: "number_of_another" } : outcome;
   }
 
@@ -176,7 +179,7 @@ export class Purchases {
   /** @param last what is found is given back, in a lane that others buy in meanwhile. */
   async #search(key: string, good: Good, last: boolean): Promise<BuySearch> {
     const { world, provider } = this.#options;
-    const intent = this.#intent(key);
+    const intent = this.#intents.of(key);
     // The intent is durable before anything is sent: without one, nothing was.
     if (!intent) return { kind: "absent" };
     const { sentAt } = intent;
@@ -248,7 +251,7 @@ export class Purchases {
   #mayBeAnothers({ activationId, boughtAt }: HeldNumber, key: string, good: Good): boolean {
     if (this.#answered.get(activationId) === key) return false;
     return this.#lanes.holders(laneOf(good)).some((other) => {
-      const intent = other === key ? null : this.#intent(other);
+      const intent = other === key ? null : this.#intents.of(other);
       return intent !== null && !intent.known.has(activationId) && within(boughtAt, intent.sentAt);
     });
   }
@@ -264,20 +267,6 @@ export class Purchases {
   async #present(good: Good): Promise<string[]> {
     const active = await this.#options.provider.active();
     return active.filter((row) => mayBeOfLane(row, good)).map((row) => row.activationId);
-  }
-
-  #intent(key: string): { readonly sentAt: Millis; readonly known: ReadonlySet<string> } | null {
-    const row = this.#options.journal.db
-      .query<{ sent_at: number; known: string }, [string]>("SELECT sent_at, known FROM intents WHERE key = ?")
-      .get(key);
-    return row && { sentAt: row.sent_at, known: new Set(JSON.parse(row.known) as string[]) };
-  }
-
-  async #intend(key: string, sentAt: Millis, known: readonly string[]): Promise<void> {
-    await this.#options.journal.note((db) => {
-      db.run("INSERT OR REPLACE INTO intents VALUES (?, ?, ?)", [key, sentAt, JSON.stringify(known)]);
-      return null;
-    });
   }
 
   async #send(good: Good): Promise<BuyOutcome> {
