@@ -21,6 +21,8 @@ const SECOND = 1_000;
 const MAX_PAUSE_MS = 60 * SECOND;
 /** Long after the provider would have ended the number by itself, nothing is left to finish. */
 const GIVE_UP_AFTER_END_MS = 60 * 60 * SECOND;
+/** Looks before that: after an outage the first one comes that late, and one lost answer says nothing. */
+const GIVE_UP_AFTER_TRIES = 5;
 
 const smsReceived: Rule<CommandOf<"CancelAsked">> = {
   does: "refused: CANCEL_SMS_RECEIVED",
@@ -91,7 +93,7 @@ function finish(step: Step): void {
 function pause(step: Step): void {
   const { number, tries } = step.state("finishing");
   // The customer has the code and the provider ends the number by itself: nobody needs to wait for ever.
-  if (step.now > number.endsAt + GIVE_UP_AFTER_END_MS) {
+  if (step.now > number.endsAt + GIVE_UP_AFTER_END_MS && tries >= GIVE_UP_AFTER_TRIES) {
     step.emit({ type: "Ended", as: "completed" });
     return step.attention("finish_unconfirmed");
   }

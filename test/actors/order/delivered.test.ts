@@ -200,6 +200,18 @@ test("an hour after the number's end nobody waits for its finish any more, but a
   expect(life.order.attention?.reason).toBe("finish_unconfirmed");
 });
 
+test("one look that fails after an outage of hours does not give up the number", () => {
+  const life = delivered();
+  life.until(life.in("delivered").number.endsAt + 2 * HOUR).due();
+  life.crash();
+  expect(life.in("finishing").step).toBe("pausing");
+  expect(life.order.attention).toBeNull();
+  life.due();
+  life.looked("finished");
+  expect(life.status).toBe("completed");
+  expect(life.order.attention).toBeNull();
+});
+
 test("a finish that takes too long is told to a person and waited for", () => {
   const life = finishing();
   life.due();
