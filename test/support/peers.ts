@@ -29,12 +29,20 @@ export async function startPeers(node = "lnd") {
   });
   const url = await listening(child.stdout);
   const port = freePort();
+  const end = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await child.exited;
+  };
   const control = controlOf(`${url}/sandbox`);
 
   return {
     url,
+    /** The port that the service is always started on. */
+    port,
     control,
     dataDir: join(dir, "service"),
+    /** The books of node, wallet and provider. */
+    booksFile: join(dir, "peers", "sandbox.sqlite"),
     /** Starts the service, always on the same port and data. */
     start: (env: ServerOptions["env"] = {}): Promise<RunningServer> =>
       startServer({
@@ -46,9 +54,10 @@ export async function startPeers(node = "lnd") {
     sms: (phoneNumber: string | null, text: string) => control("POST", "/sms", { phoneNumber, text }),
     fault: (peer: string, action: string, fault: string, times = 1, detail: Record<string, unknown> = {}) =>
       control("POST", "/faults", { peer, action, fault, times, ...detail }),
+    /** Ends the process; its books stay until `stop`. */
+    end,
     async stop(): Promise<void> {
-      child.kill("SIGTERM");
-      await child.exited;
+      await end();
       rmSync(dir, { recursive: true, force: true });
     },
   };

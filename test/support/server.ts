@@ -1,10 +1,11 @@
 /** A server process on free ports with its own data directory, and a customer who talks to it as an agent would. */
 import { Database } from "bun:sqlite";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OrderView } from "../../src/orders/view.ts";
 import type { ProviderView } from "../../src/sandbox/provider/peer.ts";
+import { type SpawnOptions, spawnServer } from "./spawn.ts";
 
 export interface Bought {
   readonly orderId: string;
@@ -25,16 +26,13 @@ export interface ChallengeBody {
   readonly error: { readonly code: string };
 }
 
-export interface ServerOptions {
-  /** Default: this source tree on this Bun. */
-  readonly command?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+export interface ServerOptions extends Omit<SpawnOptions, "dataDir"> {
   /** Default: a fresh one, removed at the end. */
   readonly dataDir?: string;
 }
 
-/** Everything a server prints, for tests that search it. */
-const READY_MS = 20_000;
+/** For a program that is to end by itself. */
+const ENDS_WITHIN_MS = 20_000;
 
 /** What the API answered, whichever it was. */
 export interface Told {
@@ -79,49 +77,14 @@ export type RunningServer = Awaited<ReturnType<typeof startServer>>;
 
 export async function startServer(options: ServerOptions = {}) {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "l402-test-"));
-  mkdirSync(dataDir, { recursive: true });
-  const command = options.command ?? [process.execPath, join(import.meta.dir, "../../src/main.ts")];
-  const child = Bun.spawn([...command], {
-    cwd: dataDir,
-    env: {
-      PATH: process.env.PATH ?? "",
-      PORT: "0",
-      SANDBOX_PORT: "0",
-      DATA_DIR: dataDir,
-      SANDBOX_SMS_AFTER_MS: "off",
-      LOG_LEVEL: "info",
-      LOG_FORMAT: "json",
-      CREATE_PER_MINUTE: "100000",
-      READ_PER_MINUTE: "1000000",
-      MAX_UNPAID_PER_CLIENT: "100000",
-      MAX_CANCELLED_PER_CLIENT: "100000",
-      ...options.env,
-    },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  let output = "";
-  const collect = async (stream: ReadableStream<Uint8Array>) => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) output += decoder.decode(chunk, { stream: true });
-  };
-  const drained = Promise.all([collect(child.stdout), collect(child.stderr)]);
-  const deadline = performance.now() + READY_MS;
-  let api: string | undefined;
-  while (!api) {
-    api = /^API +(\S+)/m.exec(output)?.[1];
-    if (api && options.env?.SANDBOX_URL === undefined && !/^Sandbox +(\S+)/m.test(output)) api = undefined;
-    if (child.exitCode !== null || performance.now() > deadline) {
-      child.kill("SIGKILL");
-      await drained;
-      throw new Error(`The server did not start (exit ${child.exitCode}):\n${output}`);
-    }
-    if (!api) await Bun.sleep(5);
+  const child = spawnServer({ ...options, dataDir });
+  const addresses = await child.listening();
+  if (!addresses) {
+    child.signal("SIGKILL");
+    const code = await child.ended();
+    throw new Error(`The server did not start (exit ${code}):\n${child.output()}`);
   }
-  // The line with peers of their own may not be printed yet.
-  const peers = options.env?.SANDBOX_URL;
-  const sandbox = peers === undefined ? (/^Sandbox +(\S+)/m.exec(output)?.[1] ?? "") : `${peers}/sandbox`;
-  const origin = new URL(api).origin;
+  const { origin, sandbox } = addresses;
 
   const post = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${origin}${path}`, {
@@ -158,7 +121,7 @@ export async function startServer(options: ServerOptions = {}) {
     sandbox,
     dataDir,
     pid: child.pid,
-    output: () => output,
+    output: child.output,
     post,
     control,
     challenge,
@@ -208,15 +171,13 @@ export async function startServer(options: ServerOptions = {}) {
 
     /** The process dies at once, as in a power cut of the process alone. */
     async kill(): Promise<void> {
-      child.kill("SIGKILL");
-      await child.exited;
-      await drained;
+      child.signal("SIGKILL");
+      await child.ended();
     },
     /** A clean stop; the data directory is removed unless it was given. @returns the exit code. */
-    async stop(): Promise<number> {
-      child.kill("SIGTERM");
-      const code = await child.exited;
-      await drained;
+    async stop(): Promise<number | null> {
+      child.signal("SIGTERM");
+      const code = await child.ended();
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
       return code;
     },
@@ -233,7 +194,7 @@ export async function runToEnd(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const late = setTimeout(() => child.kill("SIGKILL"), READY_MS);
+  const late = setTimeout(() => child.kill("SIGKILL"), ENDS_WITHIN_MS);
   const [out, err, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
