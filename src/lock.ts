@@ -3,7 +3,9 @@
  * readers of the main database (backup, doctor) are not kept out.
  */
 import { Database, SQLiteError } from "bun:sqlite";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
+import { orUnusable } from "./database.ts";
 
 export class AlreadyRunning extends Error {
   constructor() {
@@ -18,13 +20,20 @@ const held = new Set<Database>();
 const isBusy = (error: unknown): boolean =>
   error instanceof SQLiteError && (error.code ?? "").startsWith("SQLITE_BUSY");
 
-/** @throws AlreadyRunning, or what SQLite says of a directory that it cannot use. @returns how to let go. */
+/** @throws AlreadyRunning, or UnusableFile for a directory that cannot be written to. @returns how to let go. */
 export function lockDataDir(dataDir: string): () => void {
-  const db = new Database(join(dataDir, "lock.sqlite"), { create: true });
+  const path = join(dataDir, "lock.sqlite");
+  return orUnusable(path, () => lock(path));
+}
+
+function lock(path: string): () => void {
+  const db = new Database(path, { create: true });
   try {
     db.run("PRAGMA journal_mode = DELETE");
     db.run("PRAGMA busy_timeout = 0");
     db.run("BEGIN EXCLUSIVE");
+    // Of a file that can only be read, SQLite takes no more than a shared lock, and says nothing.
+    accessSync(path, constants.W_OK);
   } catch (error) {
     db.close();
     throw isBusy(error) ? new AlreadyRunning() : error;

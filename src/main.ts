@@ -3,11 +3,10 @@
  * the service, and ends both in order.
  */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { Journal } from "../actors/runtime/journal.ts";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { openJournal } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
 import { lockDataDir } from "./lock.ts";
 import { type LoadedNames, loadNames } from "./names.ts";
@@ -110,7 +109,7 @@ function rebind(config: Config): number {
   const world = new RealWorld();
   try {
     const unlock = lockDataDir(config.dataDir);
-    const journal = Journal.open(join(config.dataDir, "orders.sqlite"), world);
+    const journal = openJournal(config.dataDir, world);
     const peers = config.peers.kind === "real" ? realAddresses(config.peers) : sandboxAddresses("http://127.0.0.1");
     const { provider } = createPeers(world, config, peers);
     const changed = rebindProvider(journal.store, provider.accountFingerprint());

@@ -2,14 +2,13 @@
  * The service as a process runs it: a database that is opened and bound, the application on it, and HTTP in front. Its caller holds the
  * lock on the data directory.
  */
-import { join } from "node:path";
 import { REFUND_INVOICE_LIFE_MS } from "../actors/order/policy.ts";
-import { Journal } from "../actors/runtime/journal.ts";
 import { type RealWorld, sleep } from "../actors/runtime/world.ts";
 import { type ApiConfig, createApi, serveOptions } from "./api/app.ts";
 import { assemble, type ServicePeers } from "./assembly.ts";
 import { bind } from "./binding.ts";
 import type { Config } from "./config.ts";
+import { openJournal } from "./database.ts";
 import { loadRootKeys } from "./keyfile.ts";
 import type { Log } from "./ops/logs.ts";
 import { Metrics } from "./ops/metrics.ts";
@@ -42,10 +41,10 @@ const DRAIN_MS = 7_000;
 /** How long requests that are under way may take at shutdown. */
 const REQUESTS_MS = 2_000;
 
-/** @throws WrongBinding, NodeUnavailable (at first boot), the reason of `stopping`, or what a port of the system throws. */
+/** @throws UnusableFile, WrongBinding, NodeUnavailable (at first boot), the reason of `stopping`, or what a port of the system throws. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, world, log, names, peers, stopping } = options;
-  const journal = Journal.open(join(config.dataDir, "orders.sqlite"), world);
+  const journal = openJournal(config.dataDir, world);
   try {
     const expected = { providerAccount: peers.provider.accountFingerprint(), sandbox: peers.sandbox };
     const bound = await orStopped(bind(world, journal.store, peers.node, expected), stopping);

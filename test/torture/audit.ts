@@ -49,7 +49,10 @@ export async function audit({ dataDir, booksFile, purchases, downtimes, now }: A
     }),
   );
   const buried = new Set(
-    db.query<{ id: string }, []>("SELECT order_id AS id FROM tombstones").all().map(({ id }) => id),
+    db
+      .query<{ id: string }, []>("SELECT order_id AS id FROM tombstones")
+      .all()
+      .map(({ id }) => id),
   );
   for (const purchase of purchases) {
     const { events, states } = histories.get(purchase.orderId) ?? { events: [], states: [] };

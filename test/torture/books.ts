@@ -38,7 +38,11 @@ export function compareBooks(db: Database, books: Database, orders: readonly Ord
   agree("msats received", -account("msat", "received"), receivedMsats);
   agree("msats refunded", account("msat", "refunded"), refundedMsats);
   agree("msats of routing fees", account("msat", "fees"), feesMsats);
-  agree("msats owed", account("msat", "owed"), sum(orders.map(({ owedMsats, state }) => (isWrittenOff(state) ? 0 : owedMsats))));
+  agree(
+    "msats owed",
+    account("msat", "owed"),
+    sum(orders.map(({ owedMsats, state }) => (isWrittenOff(state) ? 0 : owedMsats))),
+  );
   compareNodeBalance(books, receivedMsats - refundedMsats - feesMsats, say);
   const { spent, count } = compareActivations(db, books, orders, say);
   agree("µUSD spent at the provider", -account("µUSD", "provider"), spent);
@@ -70,7 +74,8 @@ function compareIncome(books: Database, orders: readonly Order[], say: Say): num
     const order = byHash.get(hash);
     if (settled.get(hash) !== msats) say(`wallet and node disagree about the payment ${hash}`);
     if (!order) say(`${msats} msat were paid for ${hash}, and no order knows of it`);
-    else if (order.payment?.receivedMsats !== msats) say(`${order.id} was paid ${msats} msat, and says ${order.payment?.receivedMsats}`);
+    else if (order.payment?.receivedMsats !== msats)
+      say(`${order.id} was paid ${msats} msat, and says ${order.payment?.receivedMsats}`);
   }
   const hashes = new Set(paid.map(({ hash }) => hash));
   if (hashes.size !== paid.length || settled.size !== paid.length) say("an invoice was paid twice");
@@ -99,7 +104,8 @@ function compareRefunds(books: Database, orders: readonly Order[], say: Say) {
   for (const { hash, msats } of arrived) {
     const order = known.get(hash);
     if (!order) say(`${msats} msat were refunded to ${hash}, and no order knows of it`);
-    else if (order.refund && order.refund.amountSats * 1_000 !== msats) say(`${order.id} refunded ${msats} msat, and says otherwise`);
+    else if (order.refund && order.refund.amountSats * 1_000 !== msats)
+      say(`${order.id} refunded ${msats} msat, and says otherwise`);
   }
   if (arrived.length !== known.size) say(`${arrived.length} refunds arrived, ${known.size} are booked`);
   if (new Set(arrived.map(({ hash }) => hash)).size !== arrived.length) say("a refund arrived twice");
@@ -114,7 +120,8 @@ function compareRefunds(books: Database, orders: readonly Order[], say: Say) {
 function compareNodeBalance(books: Database, gainedMsats: number, say: Say): void {
   const [local] = rows<{ msat: number }>(books, "SELECT msat FROM ln_balances WHERE name = 'local'");
   const opening = 50_000_000_000;
-  if (local && local.msat - opening !== gainedMsats) say(`the node gained ${local.msat - opening} msat, the books say ${gainedMsats}`);
+  if (local && local.msat - opening !== gainedMsats)
+    say(`the node gained ${local.msat - opening} msat, the books say ${gainedMsats}`);
 }
 
 interface Activation {
@@ -160,6 +167,9 @@ function compareActivations(db: Database, books: Database, orders: readonly Orde
   const spent = sum(activations.filter((row) => !isGivenBack(row)).map(({ cost }) => cost));
   const [balance] = rows<{ balance: number }>(books, "SELECT balance FROM provider_account");
   const gone = 100_000 * 1_000_000 - (balance?.balance ?? 0);
-  if (gone !== spent) say(`the provider's balance fell by ${formatMicroUsd(microUsd(gone))}, its activations cost ${formatMicroUsd(microUsd(spent))}`);
+  if (gone !== spent)
+    say(
+      `the provider's balance fell by ${formatMicroUsd(microUsd(gone))}, its activations cost ${formatMicroUsd(microUsd(spent))}`,
+    );
   return { spent, count: activations.length };
 }

@@ -95,7 +95,8 @@ function halfCopied(database: Uint8Array, wal: Wal, chance: Chance): Uint8Array 
     if (!chance.hits(0.3)) continue;
     // A torn page; what did not make it is as before.
     const sector = chance.one(SECTORS);
-    for (let at = 0; at < pageSize; at += sector) if (chance.hits(0.5)) out.set(before.subarray(at, at + sector), to + at);
+    for (let at = 0; at < pageSize; at += sector)
+      if (chance.hits(0.5)) out.set(before.subarray(at, at + sector), to + at);
   }
   return out;
 }

@@ -64,7 +64,9 @@ export class Customer {
   async #buy(): Promise<void> {
     const chance = this.#chance;
     const parent = chance.hits(0.15) ? this.#completed() : null;
-    const request = parent ? ({ type: "receive-sms-reactivate", orderId: parent.orderId } as const) : await this.#request();
+    const request = parent
+      ? ({ type: "receive-sms-reactivate", orderId: parent.orderId } as const)
+      : await this.#request();
     const key = chance.hits(0.5) ? Buffer.from(chance.bytes(18)).toString("base64url") : null;
     const authorization = parent === null ? {} : { authorization: credential(parent) };
     const ask = () => this.#town.api.call("buy", "", { ...authorization, key, body: request });
@@ -174,7 +176,8 @@ export class Customer {
     const view = await this.#read(purchase);
     if (!view) return;
     if (OVER.has(view.status) && (view.next.action === "none" || order.careless)) return this.#drop(order);
-    if (view.next.action === "give_refund_invoice" && !order.careless && chance.hits(0.5)) await this.#redirect(purchase);
+    if (view.next.action === "give_refund_invoice" && !order.careless && chance.hits(0.5))
+      await this.#redirect(purchase);
     if (view.phoneNumber !== null && order.sms > 0 && !OVER.has(view.status)) await this.#text(order, view.phoneNumber);
     const cancels = purchase.plan === "cancel" || purchase.plan === "race";
     const from = view.cancelAvailableAt === null ? Number.POSITIVE_INFINITY : Date.parse(view.cancelAvailableAt);
@@ -211,7 +214,8 @@ export class Customer {
       ...owner(purchase),
       body: { refundInvoice },
     });
-    if (answer && this.#seen(purchase, answer)) purchase.destinations.push({ invoice: refundInvoice, mark: answer.mark });
+    if (answer && this.#seen(purchase, answer))
+      purchase.destinations.push({ invoice: refundInvoice, mark: answer.mark });
   }
 
   /** Notes what a 200 shows; counts refusals. */

@@ -37,8 +37,10 @@ export function checkDeadlines(
       const acted = events[index + 1]?.at ?? now;
       const due = deadline(state);
       // One that had passed when it was set counts from then.
-      if (due !== null) judge(id, `the deadline of ${state.state.kind}`, Math.max(due, events[index]?.at ?? due), acted);
-      if (state.state.kind === "unpaid") judge(id, "an expired invoice", state.terms.invoiceExpiresAt + SWEEP_MS, acted);
+      if (due !== null)
+        judge(id, `the deadline of ${state.state.kind}`, Math.max(due, events[index]?.at ?? due), acted);
+      if (state.state.kind === "unpaid")
+        judge(id, "an expired invoice", state.terms.invoiceExpiresAt + SWEEP_MS, acted);
     });
     const twenty = timeout(states, events, now);
     if (twenty) judge(id, "20 minutes without an SMS", twenty.due, twenty.acted);

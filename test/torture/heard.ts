@@ -76,7 +76,8 @@ export class Heard {
   openedAgain({ orderId, challenge }: Purchase, again: ChallengeBody): void {
     this.answers++;
     for (const field of ["orderId", "invoice", "macaroon", "priceSats", "paymentHash", "expiresAt"] as const) {
-      if (again[field] !== challenge[field]) this.#complain(`${orderId}: another ${field} for the same Idempotency-Key`);
+      if (again[field] !== challenge[field])
+        this.#complain(`${orderId}: another ${field} for the same Idempotency-Key`);
     }
   }
 
@@ -105,7 +106,8 @@ export class Heard {
     purchase.texts.forEach((text, index) => {
       if (!Bun.deepEquals(messages[index], text)) say(`message ${index + 1} that was shown changed or is gone`);
     });
-    if (code !== (messages.findLast((message) => message.code !== null)?.code ?? null)) say("its code is not the newest");
+    if (code !== (messages.findLast((message) => message.code !== null)?.code ?? null))
+      say("its code is not the newest");
     purchase.texts = messages;
   }
 

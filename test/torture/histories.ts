@@ -66,7 +66,8 @@ export function brokenPromises(purchase: Purchase, events: readonly OrderEvent[]
   const refunded = states.some(({ state }) => state.kind === "refunding" || state.kind === "refundStuck");
   if (purchase.cancelled && last.cancelAskedAt === null && !refunded) broken.push("an accepted cancel is lost");
   const named = new Set(states.map(({ destination }) => destination?.invoice));
-  if (purchase.destinations.some(({ invoice }) => !named.has(invoice))) broken.push("an accepted refund invoice is lost");
+  if (purchase.destinations.some(({ invoice }) => !named.has(invoice)))
+    broken.push("an accepted refund invoice is lost");
   if (purchase.sms > 0 && last.messageIds.length === 0) broken.push("an SMS that the provider took never came");
   return [...broken, ...wrongEnd(purchase, last)];
 }
@@ -79,13 +80,23 @@ export interface Need {
 }
 
 /** What the answers that were heard ask of a database, whose complete history of the order is `states`. */
-export function needsOf({ orderId, mark, sights, cancelled, destinations }: Purchase, states: readonly Order[]): Need[] {
+export function needsOf(
+  { orderId, mark, sights, cancelled, destinations }: Purchase,
+  states: readonly Order[],
+): Need[] {
   const from = (index: number, mark: number): Need => ({ orderId, seq: index + 1, mark });
   const places = placesOf(sights, states);
   return [
     from(0, mark),
     ...sights.map((sight, index) => from(places[index] ?? -1, sight.mark)),
-    ...(cancelled ? [from(states.findIndex(({ cancelAskedAt }) => cancelAskedAt !== null), cancelled.mark)] : []),
+    ...(cancelled
+      ? [
+          from(
+            states.findIndex(({ cancelAskedAt }) => cancelAskedAt !== null),
+            cancelled.mark,
+          ),
+        ]
+      : []),
     ...destinations.map(({ invoice, mark }) =>
       from(
         states.findIndex(({ destination }) => destination?.invoice === invoice),
@@ -99,7 +110,8 @@ export function needsOf({ orderId, mark, sights, cancelled, destinations }: Purc
 function wrongEnd({ preimage, type }: Purchase, order: Order): string[] {
   const word = status(order);
   if (preimage === null) return word === "expired" ? [] : [`it was never paid, and ends as ${word}`];
-  if (word === "completed" && type !== "rent-number" && order.messageIds.length === 0) return ["completed without an SMS"];
+  if (word === "completed" && type !== "rent-number" && order.messageIds.length === 0)
+    return ["completed without an SMS"];
   if (word === "refunded" && order.messageIds.length > 0) return ["refunded although an SMS was recorded"];
   return ["completed", "refunded", "refund_failed", "failed", "expired"].includes(word) ? [] : [`it rests as ${word}`];
 }

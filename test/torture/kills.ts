@@ -38,7 +38,8 @@ export async function torture(options: KillsOptions): Promise<readonly string[]>
     const boot = Math.round(victim.bootMs / Math.max(1, victim.boots));
     return `${seconds().toFixed(0).padStart(5)} s  kills ${kills}  orders ${purchases.length} (${rate}/s), paid ${paid}  answers ${town.heard.answers}  start ${boot} ms  violations ${town.violations.length}`;
   };
-  const more = () => kills < options.kills && performance.now() - begun < options.limitMs && town.violations.length < 20;
+  const more = () =>
+    kills < options.kills && performance.now() - begun < options.limitMs && town.violations.length < 20;
 
   /** Up and listening, killed on the way there now and then. */
   const boot = async (): Promise<void> => {
@@ -78,12 +79,23 @@ export async function torture(options: KillsOptions): Promise<readonly string[]>
     const by = [...moments].map(([moment, n]) => `${n} ${moment}`).join(", ");
     out(`kills        ${kills}: ${by}`);
     out(`starts       ${victim.starts}, ${victim.boots} of them came to listen`);
-    out(`orders       ${Object.entries(outcomes).map(([word, n]) => `${n} ${word}`).join(", ")}`);
+    out(
+      `orders       ${Object.entries(outcomes)
+        .map(([word, n]) => `${n} ${word}`)
+        .join(", ")}`,
+    );
     out(`answers      ${town.heard.answers} acknowledged, each one a state of its order's history`);
-    out(`sats         ${totals.receivedSats} received, ${totals.refundedSats} refunded, ${totals.feesMsats / 1_000} fees: wallet = node = ledger`);
-    out(`provider     ${totals.activations} activations, ${(totals.spentMicroUsd / 1e6).toFixed(6)} USD: provider = ledger`);
-    out(`deadlines    ${deadlines.met} came due; the latest was acted on ${Math.round(deadlines.worstMs)} ms late, downtime left out`);
-    if (town.refusals.size > 0) out(`refusals     ${[...town.refusals].map(([code, n]) => `${n} x ${code}`).join(", ")}`);
+    out(
+      `sats         ${totals.receivedSats} received, ${totals.refundedSats} refunded, ${totals.feesMsats / 1_000} fees: wallet = node = ledger`,
+    );
+    out(
+      `provider     ${totals.activations} activations, ${(totals.spentMicroUsd / 1e6).toFixed(6)} USD: provider = ledger`,
+    );
+    out(
+      `deadlines    ${deadlines.met} came due; the latest was acted on ${Math.round(deadlines.worstMs)} ms late, downtime left out`,
+    );
+    if (town.refusals.size > 0)
+      out(`refusals     ${[...town.refusals].map(([code, n]) => `${n} x ${code}`).join(", ")}`);
   } catch (error) {
     town.complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {

@@ -1,7 +1,16 @@
 /** When to kill: anywhere, and above all where something was just acknowledged, is just being sent, or has happened unanswered. */
 import type { Happening, Town } from "./town.ts";
 
-export const MOMENTS = ["anywhere", "answered", "asked", "paying", "texting", "unanswered", "clock", "stopping"] as const;
+export const MOMENTS = [
+  "anywhere",
+  "answered",
+  "asked",
+  "paying",
+  "texting",
+  "unanswered",
+  "clock",
+  "stopping",
+] as const;
 export type Moment = (typeof MOMENTS)[number];
 
 const WEIGHTS: Readonly<Record<Moment, number>> = {

@@ -76,7 +76,9 @@ async function record(town: Town, recorder: Recorder, frames: number) {
   town.load();
   await Bun.sleep(1_500);
   // Erasure empties the log at its ticks: the recording begins right after one.
-  await town.paused(async () => town.clock.advance((RETENTION_TICK_MS - (town.clock.now() % RETENTION_TICK_MS)) / 1_000 + 2));
+  await town.paused(async () =>
+    town.clock.advance((RETENTION_TICK_MS - (town.clock.now() % RETENTION_TICK_MS)) / 1_000 + 2),
+  );
   await town.unload();
   const { code } = await town.victim.terminate();
   if (code !== 0) throw new Error(`The service ended with exit code ${code}`);
@@ -100,7 +102,8 @@ async function record(town: Town, recorder: Recorder, frames: number) {
   await town.unload();
   recorder.over = true;
   const wal = readWal(readFileSync(`${path}-wal`));
-  if (Buffer.from(wal.bytes).toString("hex", 16, 24) !== generation) throw new Error("The log began anew while it was recorded");
+  if (Buffer.from(wal.bytes).toString("hex", 16, 24) !== generation)
+    throw new Error("The log began anew while it was recorded");
   return { database, wal };
 }
 
@@ -131,7 +134,12 @@ function needsAtTheEnd(town: Town, path: string): Reference {
   };
 }
 
-async function examine(database: Uint8Array, wal: Wal, reference: Reference, options: PowerLossOptions): Promise<string[]> {
+async function examine(
+  database: Uint8Array,
+  wal: Wal,
+  reference: Reference,
+  options: PowerLossOptions,
+): Promise<string[]> {
   const violations: string[] = [];
   const dir = join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), `l402-power-${process.pid}`);
   mkdirSync(dir, { recursive: true });
@@ -155,7 +163,9 @@ async function examine(database: Uint8Array, wal: Wal, reference: Reference, opt
     }
     const kinds = [...counts].map(([kind, n]) => `${n} ${kind}`).join(", ");
     options.out(`power loss   reopened ${[...counts.values()].reduce((a, b) => a + b, 0)} states (${kinds})`);
-    options.out(`power loss   ${seen.size} different commits, up to ${acknowledged} acknowledged answers asked of each`);
+    options.out(
+      `power loss   ${seen.size} different commits, up to ${acknowledged} acknowledged answers asked of each`,
+    );
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -223,7 +233,8 @@ async function meaning(dir: string, { needs, events, states }: Reference): Promi
     if (events.get(id)?.[seq - 1] !== body) return `${id}: event ${seq} is none of its history`;
   }
   for (const { orderId, seq } of needs) {
-    if ((seqs.get(orderId) ?? 0) < seq) return `${orderId} is at step ${seqs.get(orderId) ?? 0}, and an answer showed step ${seq}`;
+    if ((seqs.get(orderId) ?? 0) < seq)
+      return `${orderId} is at step ${seqs.get(orderId) ?? 0}, and an answer showed step ${seq}`;
   }
   const findings = (await doctorSays(dir, Date.now())).filter((line) => !line.includes("waits for the operator"));
   return findings[0] ?? null;

@@ -32,7 +32,9 @@ test("a sync that another thread interrupts counts once it returned", () => {
 test("pages go into the database after their log is safe, and the log begins anew after the database is", () => {
   const truncated = `7 ftruncate(${LOG}, 0) = 0`;
   expect(seen(frame, synced, page, `7 fsync(${DATABASE}) = 0`, truncated, answer, header).violations).toEqual([]);
-  expect(seen(frame, page).violations).toEqual(["a page went into the database before its log was safe (system call 2)"]);
+  expect(seen(frame, page).violations).toEqual([
+    "a page went into the database before its log was safe (system call 2)",
+  ]);
   expect(seen(page, header).violations).toEqual(["a log began anew before the database was safe (system call 2)"]);
   expect(seen(page, truncated).violations).toEqual(["a log began anew before the database was safe (system call 2)"]);
 });

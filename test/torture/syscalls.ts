@@ -93,7 +93,9 @@ export async function watchSyscalls(
     const { answers, writes, syncs, violations } = readTrace(existsSync(file) ? readFileSync(file, "latin1") : "");
     for (const violation of violations.slice(0, 10)) town.complain(violation);
     if (answers === 0 || syncs === 0) town.complain("no answer or no sync was seen");
-    options.out(`syncs        ${answers} answers, none while one of ${writes} writes to the log waited for one of ${syncs} syncs`);
+    options.out(
+      `syncs        ${answers} answers, none while one of ${writes} writes to the log waited for one of ${syncs} syncs`,
+    );
   } catch (error) {
     town.complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {

@@ -143,7 +143,8 @@ export class Town {
   async settle(): Promise<Audit> {
     await this.unload();
     for (const seconds of LAST_STEPS_S) {
-      if (!(await this.clock.advance(seconds))) this.complain(`the clock did not get ${seconds} s on: something is always busy`);
+      if (!(await this.clock.advance(seconds)))
+        this.complain(`the clock did not get ${seconds} s on: something is always busy`);
       await Promise.all(this.#customers.map((customer) => customer.finish()));
     }
     const { code, ms } = await this.victim.terminate();

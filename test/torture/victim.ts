@@ -79,7 +79,9 @@ export class Victim {
   }
 
   /** Asks it to end. @returns its exit code, null when a signal ended it, and how long it took in ms. */
-  async terminate(again?: { readonly afterMs: number }): Promise<{ readonly code: number | null; readonly ms: number }> {
+  async terminate(again?: {
+    readonly afterMs: number;
+  }): Promise<{ readonly code: number | null; readonly ms: number }> {
     const begun = performance.now();
     this.#downSince = this.#options.clock.now();
     this.#process?.signal("SIGTERM");
