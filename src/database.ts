@@ -1,15 +1,16 @@
 /**
- * Opens the database of a data directory, and says plainly when it cannot be used: which file, and why. A database that can only be read
- * is refused, because SQLite would open it all the same; a full disk is not, because it may be emptied while the service runs.
+ * Opens the database of a data directory, and says plainly when it cannot be used: which file, and why. Files that can only be read are
+ * refused, because SQLite would open them all the same. A full disk is not: it may be emptied while the service runs.
  */
 import { SQLiteError } from "bun:sqlite";
+import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { Journal } from "../actors/runtime/journal.ts";
 import type { World } from "../actors/runtime/world.ts";
 
 export class UnusableFile extends Error {
-  constructor(path: string, cause: SQLiteError) {
-    super(`Cannot use "${path}": ${cause.message}`, { cause });
+  constructor(path: string, reason: string, cause: unknown) {
+    super(`Cannot use "${path}": ${reason}`, { cause });
     this.name = "UnusableFile";
   }
 }
@@ -17,17 +18,18 @@ export class UnusableFile extends Error {
 /** @throws UnusableFile */
 export function openJournal(dataDir: string, world: World): Journal {
   const path = join(dataDir, "orders.sqlite");
-  return orUnusable(path, () => {
-    const journal = Journal.open(path, world);
-    try {
-      journal.store.setMeta("opened_at", String(world.now()));
-    } catch (error) {
-      if (!isReadOnly(error)) return journal;
-      journal.close();
-      throw error;
-    }
-    return journal;
-  });
+  // Before SQLite sees them: it would make a log as read-only as its database, and leave it there.
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) mustBeWritable(file);
+  return orUnusable(path, () => Journal.open(path, world));
+}
+
+/** @throws UnusableFile when permissions or the file system forbid writing to it. */
+export function mustBeWritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new UnusableFile(path, "it cannot be written to", error);
+  }
 }
 
 /** Runs `open`; what SQLite says against the file comes with its name. @throws UnusableFile, or what else `open` throws */
@@ -35,9 +37,6 @@ export function orUnusable<T>(path: string, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    throw error instanceof SQLiteError ? new UnusableFile(path, error) : error;
+    throw error instanceof SQLiteError ? new UnusableFile(path, error.message, error) : error;
   }
 }
-
-const isReadOnly = (error: unknown): boolean =>
-  error instanceof SQLiteError && (error.code ?? "").startsWith("SQLITE_READONLY");

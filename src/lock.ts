@@ -3,9 +3,8 @@
  * readers of the main database (backup, doctor) are not kept out.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import { orUnusable } from "./database.ts";
+import { mustBeWritable, orUnusable } from "./database.ts";
 
 export class AlreadyRunning extends Error {
   constructor() {
@@ -33,7 +32,7 @@ function lock(path: string): () => void {
     db.run("PRAGMA busy_timeout = 0");
     db.run("BEGIN EXCLUSIVE");
     // Of a file that can only be read, SQLite takes no more than a shared lock, and says nothing.
-    accessSync(path, constants.W_OK);
+    mustBeWritable(path);
   } catch (error) {
     db.close();
     throw isBusy(error) ? new AlreadyRunning() : error;

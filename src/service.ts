@@ -36,9 +36,9 @@ export interface ServiceOptions {
   readonly stopping?: AbortSignal;
 }
 
-/** How long effects that are under way may take to come back at shutdown; containers are killed after ten seconds. */
-const DRAIN_MS = 7_000;
-/** How long requests that are under way may take at shutdown. */
+/** How long a stop may wait, for requests and then for effects that are under way; containers are killed after ten seconds. */
+const STOP_MS = 8_000;
+/** How much of that requests may take. */
 const REQUESTS_MS = 2_000;
 
 /** @throws UnusableFile, WrongBinding, NodeUnavailable (at first boot), the reason of `stopping`, or what a port of the system throws. */
@@ -77,7 +77,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       return listen(api, config);
     };
     const server = await serve().catch(async (error) => {
-      await app.stop(DRAIN_MS);
+      await app.stop(STOP_MS);
       throw error;
     });
 
@@ -86,10 +86,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       port: server.port,
       async stop() {
         app.close();
+        const until = world.now() + STOP_MS;
         // A client that never finishes its request must not hold up the stop.
         await Promise.race([server.stop(), sleep(world, REQUESTS_MS)]);
         await server.stop(true);
-        await app.stop(DRAIN_MS);
+        await app.stop(Math.max(0, until - world.now()));
         journal.close();
       },
     };

@@ -11,6 +11,9 @@ const MAX_BODY_MS = 10_000;
 
 const TOO_LARGE = problem("PAYLOAD_TOO_LARGE", `The body is larger than ${MAX_BODY_BYTES} bytes`);
 const TOO_SLOW = problem("VALIDATION_ERROR", `The body did not arrive within ${MAX_BODY_MS / 1000} seconds`);
+/** The client hung up, or we did because the server stops. */
+const ENDED = { done: null, value: undefined } as const;
+const CUT_OFF = problem("VALIDATION_ERROR", "The body did not arrive in full");
 const NOT_UTF8 = problem("VALIDATION_ERROR", "The body is not UTF-8");
 
 /** A problem when the request announces more than may come, before a byte of it is read. */
@@ -33,7 +36,8 @@ export async function readBody(request: Request, world: World): Promise<string |
     const chunks: Uint8Array[] = [];
     let size = 0;
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => ENDED);
+      if (done === null) return CUT_OFF;
       if (late) return TOO_SLOW;
       if (done) return decode(Buffer.concat(chunks, size));
       size += value.length;

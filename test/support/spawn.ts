@@ -7,6 +7,8 @@ export interface SpawnOptions {
   readonly command?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly dataDir: string;
+  /** Default: the data directory, which is made then. */
+  readonly cwd?: string;
 }
 
 export interface Addresses {
@@ -22,10 +24,10 @@ const READY_MS = 20_000;
 const MAIN = join(import.meta.dir, "../../src/main.ts");
 
 /** Returns at once; `ready` says when it can be talked to. */
-export function spawnServer({ command = [process.execPath, MAIN], env, dataDir }: SpawnOptions) {
-  mkdirSync(dataDir, { recursive: true });
+export function spawnServer({ command = [process.execPath, MAIN], env, dataDir, cwd }: SpawnOptions) {
+  if (cwd === undefined) mkdirSync(dataDir, { recursive: true });
   const child = Bun.spawn([...command], {
-    cwd: dataDir,
+    cwd: cwd ?? dataDir,
     env: {
       PATH: process.env.PATH ?? "",
       PORT: "0",

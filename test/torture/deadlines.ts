@@ -22,13 +22,14 @@ export function checkDeadlines(
   downtimes: readonly Downtime[],
   now: number,
 ): Deadlines {
+  const down = merged(downtimes);
   let met = 0;
   let worstMs = 0;
   const missed: string[] = [];
   const judge = (id: string, what: string, due: number, acted: number) => {
     if (acted < due) return;
     met++;
-    const late = acted - due - downBetween(downtimes, due, acted);
+    const late = acted - due - downBetween(down, due, acted);
     worstMs = Math.max(worstMs, late);
     if (late > SLACK_MS) missed.push(`${id}: ${what} was acted on ${Math.round(late / 1_000)} s late`);
   };
@@ -53,6 +54,17 @@ function timeout(states: readonly Order[], events: readonly OrderEvent[], now: n
   const waited = states.findLastIndex(({ state }) => state.kind === "waiting");
   const payment = states[waited]?.payment;
   return payment ? { due: payment.smsBy, acted: events[waited + 1]?.at ?? now } : null;
+}
+
+/** One after the other, without overlaps. */
+function merged(downtimes: readonly Downtime[]): Downtime[] {
+  const out: { from: number; to: number }[] = [];
+  for (const { from, to } of downtimes.toSorted((a, b) => a.from - b.from)) {
+    const last = out.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else out.push({ from, to });
+  }
+  return out;
 }
 
 function downBetween(downtimes: readonly Downtime[], from: number, to: number): number {

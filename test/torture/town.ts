@@ -24,6 +24,8 @@ export interface TownOptions {
   readonly dataDir?: string;
   /** Asked in the turn of each answer; kept with what was heard. */
   readonly mark?: () => number;
+  /** Lines of the service's log that belong to what is done to it. */
+  readonly expected?: readonly RegExp[];
 }
 
 const CUSTOMERS = 8;
@@ -58,6 +60,7 @@ export class Town {
       dataDir: options.dataDir ?? peers.dataDir,
       env: { ...ENV, ...options.env, SANDBOX_URL: peers.url, PORT: String(peers.port) },
       clock: this.clock,
+      ...(options.expected && { expected: options.expected }),
     });
     this.api = new Api(`http://127.0.0.1:${peers.port}`, {
       asked: (verb) => this.happens(`asked ${verb}`),
@@ -81,11 +84,11 @@ export class Town {
     return this.victim.dataDir;
   }
 
-  complain(violation: string): void {
+  readonly complain = (violation: string): void => {
     if (this.violations.length >= MAX_VIOLATIONS) return;
     this.violations.push(violation);
     console.error(`VIOLATION ${violation}`);
-  }
+  };
 
   refused(status: number, code: string): void {
     const key = `${status} ${code}`;

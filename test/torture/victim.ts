@@ -13,6 +13,8 @@ export interface VictimOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly clock: TortureClock;
+  /** Lines of its log that belong to what is done to it. */
+  readonly expected?: readonly RegExp[];
 }
 
 const MAX_COMPLAINTS = 50;
@@ -46,6 +48,10 @@ export class Victim {
     return this.#options.dataDir;
   }
 
+  get command(): readonly string[] {
+    return this.#options.command;
+  }
+
   get pid(): number | null {
     return this.#process?.pid ?? null;
   }
@@ -69,6 +75,11 @@ export class Victim {
     this.boots++;
     this.#downtimes.push({ from: this.#downSince, to: await this.#options.clock.read() });
     return true;
+  }
+
+  /** It was up, and could not act. */
+  unable(from: number, to: number): void {
+    this.#downtimes.push({ from, to });
   }
 
   /** At once, whatever it is doing; synchronous, so that nothing of ours happens in between. */
@@ -105,8 +116,8 @@ export class Victim {
 
   #listen(output: string): void {
     for (const line of output.split("\n")) {
-      if (line === "" || EXPECTED.some((form) => form.test(line)) || this.complaints.length >= MAX_COMPLAINTS) continue;
-      this.complaints.push(line);
+      const expected = [...EXPECTED, ...(this.#options.expected ?? [])].some((form) => form.test(line));
+      if (line !== "" && !expected && this.complaints.length < MAX_COMPLAINTS) this.complaints.push(line);
     }
   }
 }

@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "../../support/raw.ts";
 import { startServer } from "../../support/server.ts";
 
 setDefaultTimeout(30_000);
@@ -22,10 +23,24 @@ test("a client that never finishes its request does not hold up the stop", async
   expect(await server.stop()).toBe(0);
   expect(performance.now() - asked).toBeLessThan(5_000);
   socket.end();
+  // Neither a client that is cut off nor one that hangs up is an error of ours.
+  expect(server.output()).not.toContain('"level":"error"');
+});
+
+test("a client that hangs up in the middle of its request is no error of ours", async () => {
+  const server = await startServer();
+  const client = await connect(server.origin);
+  client.send("POST /v2/l402/order HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+  await fetch(`${server.origin}/livez`);
+  client.close();
+  while (!server.output().includes('"route":"POST /v2/l402/order","status":400')) await Bun.sleep(5);
+  expect(server.output()).not.toContain('"level":"error"');
+  expect(await server.stop()).toBe(0);
 });
 
 test("a clean stop says so and nothing else", async () => {
   const server = await startServer();
+  while (!server.output().includes("settlements_connected")) await Bun.sleep(5);
   const before = server.output().length;
   expect(await server.stop()).toBe(0);
   const said = server.output().slice(before).trim().split("\n");
