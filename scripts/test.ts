@@ -51,7 +51,7 @@ const LANES: readonly Lane[] = [
     command: [bun, "test/simulation/simulate.ts", ...(full ? ["--orders=5000"] : ["--orders=400", "--seed=1"])],
   },
   { name: "interleavings", command: [bun, "test/simulation/interleavings.ts", full ? "--depth=7" : "--depth=5"] },
-  { name: "crashes", command: [bun, "test/torture/crash.ts", full ? "--kills=100" : "--kills=10"] },
+  { name: "torture", command: [bun, "test/torture/torture.ts", ...(full ? ["--kills=200"] : ["--short"])] },
   { name: "executable", command: [bun, "scripts/try-build.ts"] },
 ];
 

@@ -12,7 +12,12 @@ const FULL_MS = 700;
 const REFUSED_WITHIN_MS = 15_000;
 const RECOVERED_WITHIN_MS = 8_000;
 /** Commits fail, and say why. */
-const EXPECTED = [/SQLITE_FULL/, /SQLITE_IOERR/, /JournalUnavailable/, /^Cannot use ".*": it cannot be written to/] as const;
+const EXPECTED = [
+  /SQLITE_FULL/,
+  /SQLITE_IOERR/,
+  /JournalUnavailable/,
+  /^Cannot use ".*": it cannot be written to/,
+] as const;
 
 export interface DiskOptions extends TownOptions {
   /** At most so many kinds of disk, and times each is full. */
@@ -51,7 +56,8 @@ async function fillDisk(disk: SmallDisk, options: DiskOptions): Promise<readonly
       const from = town.clock.now();
       const before = refusals();
       disk.fill(pid(), bytes);
-      if (!(await until(() => refusals() > before + 5, REFUSED_WITHIN_MS))) town.complain(`${disk.how}: nobody was refused`);
+      if (!(await until(() => refusals() > before + 5, REFUSED_WITHIN_MS)))
+        town.complain(`${disk.how}: nobody was refused`);
       // A little room is enough for the little that readiness writes.
       if (bytes === 0 && !(await until(async () => !(await ready(town)), REFUSED_WITHIN_MS)))
         town.complain(`${disk.how}: it says that it is ready`);

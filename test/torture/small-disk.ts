@@ -25,7 +25,8 @@ export interface SmallDisk {
 const TMPFS_BYTES = 12 * 1024 * 1024;
 const BLOCK = 4_096;
 
-const succeeds = (command: string, ...args: string[]): boolean => spawnSync(command, args, { stdio: "ignore" }).status === 0;
+const succeeds = (command: string, ...args: string[]): boolean =>
+  spawnSync(command, args, { stdio: "ignore" }).status === 0;
 
 /** Every kind of disk that can be had here. */
 export function smallDisks(): SmallDisk[] {

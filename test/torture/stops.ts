@@ -36,7 +36,8 @@ export async function stopUnderLoad(options: StopsOptions): Promise<readonly str
       slowestMs = Math.max(slowestMs, ms);
       if (code !== 0) town.complain(`SIGTERM: exit code ${code}`);
       if (ms > CONTAINER_MS) town.complain(`SIGTERM: it took ${Math.round(ms)} ms`);
-      for (const kind of openEffects(town.dataDir)) town.complain(`SIGTERM: the answer to "${kind}" was not waited for`);
+      for (const kind of openEffects(town.dataDir))
+        town.complain(`SIGTERM: the answer to "${kind}" was not waited for`);
       await victim.start();
     }
     await Bun.sleep(LIFE_MS);
@@ -48,9 +49,15 @@ export async function stopUnderLoad(options: StopsOptions): Promise<readonly str
     await victim.start();
     await Bun.sleep(LIFE_MS);
     await town.settle();
-    out(`stops        ${options.rounds} x SIGTERM under load: exit code 0 within ${Math.round(slowestMs)} ms, no effect unanswered`);
-    out(`stops        a second SIGTERM: ended after ${Math.round(impatient.ms)} ms, with code ${impatient.code}; books agree`);
-    out(`stops        while the provider hangs and a client never ends its request: exit code 0 after ${Math.round(stuckMs)} ms`);
+    out(
+      `stops        ${options.rounds} x SIGTERM under load: exit code 0 within ${Math.round(slowestMs)} ms, no effect unanswered`,
+    );
+    out(
+      `stops        a second SIGTERM: ended after ${Math.round(impatient.ms)} ms, with code ${impatient.code}; books agree`,
+    );
+    out(
+      `stops        while the provider hangs and a client never ends its request: exit code 0 after ${Math.round(stuckMs)} ms`,
+    );
     out("starts       a second process on the same data was refused; the first was not harmed");
   } catch (error) {
     town.complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -119,7 +126,9 @@ const LOCKED: readonly Locked[] = [
  * Starts that cannot write are refused, and say which file it is. Root may write to everything, so the service is run as nobody then.
  * @returns the violations.
  */
-export async function startReadOnly(options: TownOptions & { readonly out: (line: string) => void }): Promise<readonly string[]> {
+export async function startReadOnly(
+  options: TownOptions & { readonly out: (line: string) => void },
+): Promise<readonly string[]> {
   const { out } = options;
   const violations: string[] = [];
   const isRoot = process.getuid?.() === 0;
@@ -155,7 +164,8 @@ export async function startReadOnly(options: TownOptions & { readonly out: (line
         chmodSync(path, modes[index]?.[1] ?? 0);
       });
       const said = output.trim();
-      if (code !== 1 || !said.includes(names) || said.includes("\n")) violations.push(`${what}: exit code ${code}: ${said}`);
+      if (code !== 1 || !said.includes(names) || said.includes("\n"))
+        violations.push(`${what}: exit code ${code}: ${said}`);
     }
     const last = await start();
     if (last.code !== 0) violations.push(`writable again, it does not start: ${last.output}`);

@@ -38,7 +38,8 @@ const common = { command: [await build()], seed, out };
 
 const PARTS: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   kills: () => torture({ ...common, kills, limitMs }),
-  power: () => losePower({ ...common, frames: short ? 120 : 900, each: short ? 15 : 400 }),
+  power: () =>
+    losePower({ ...common, ...(short ? { customers: 4, frames: 120, each: 15 } : { frames: 900, each: 400 }) }),
   syncs: () => watchSyscalls(common),
   disk: () => fillDisks({ ...common, customers: 6, disks: short ? 1 : 3, rounds: short ? 1 : 4 }),
   stops: () => stopUnderLoad({ ...common, rounds: short ? 2 : 25 }),
@@ -54,7 +55,14 @@ if (unknown.length > 0) {
 
 out(`seed ${seed}`);
 let violations = 0;
-for (const name of wanted) violations += (await PARTS[name]?.())?.length ?? 0;
+const queue = [...wanted];
+const work = async (): Promise<void> => {
+  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+    violations += (await PARTS[name]?.())?.length ?? 0;
+  }
+};
+// Two at a time where it has to be quick; each part has its own peers, ports and files.
+await Promise.all(Array.from({ length: short ? 2 : 1 }, work));
 out(`${Math.round((performance.now() - begun) / 1_000)} s, seed ${seed}`);
 out(`${violations} violations`);
 process.exit(violations === 0 ? 0 : 1);
