@@ -60,6 +60,13 @@ export function spawnServer({ command = [process.execPath, MAIN], env, dataDir, 
     return api && peers ? { origin: new URL(api).origin, sandbox: peers } : null;
   };
 
+  /** Resolves with the exit code once everything it said was read; null when a signal ended it. */
+  const ended = async (): Promise<number | null> => {
+    await child.exited;
+    await drained;
+    return child.signalCode === null ? child.exitCode : null;
+  };
+
   return {
     pid: child.pid,
     output: () => output,
@@ -75,11 +82,13 @@ export function spawnServer({ command = [process.execPath, MAIN], env, dataDir, 
       }
     },
     signal: (name: NodeJS.Signals) => child.kill(name),
-    /** Resolves with the exit code once everything it said was read; null when a signal ended it. */
-    async ended(): Promise<number | null> {
-      await child.exited;
-      await drained;
-      return child.signalCode === null ? child.exitCode : null;
+    ended,
+    /** The same, but it is killed after `limitMs`. */
+    async endedWithin(limitMs: number): Promise<number | null> {
+      const late = setTimeout(() => child.kill("SIGKILL"), limitMs);
+      const code = await ended();
+      clearTimeout(late);
+      return code;
     },
   };
 }

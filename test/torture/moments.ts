@@ -45,9 +45,13 @@ const UNANSWERED: readonly (readonly [peer: string, action: string, fault: strin
   ["node", "cancelinvoice", "hang_after"],
 ];
 
-export function drawMoment(town: Town): Moment {
-  let draw = town.chance.next();
-  return MOMENTS.find((moment) => (draw -= WEIGHTS[moment]) < 0) ?? "anywhere";
+export function drawMoment({ chance }: Town): Moment {
+  let draw = chance.next();
+  for (const moment of MOMENTS) {
+    draw -= WEIGHTS[moment];
+    if (draw < 0) return moment;
+  }
+  return "anywhere";
 }
 
 /** Kills the service at such a moment, or anywhere when it does not come. */

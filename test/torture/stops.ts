@@ -1,10 +1,8 @@
 /**
- * Planned stops under load, and starts that must be refused: SIGTERM drains and leaves no effect unanswered, a second one ends the process
- * at once, a second process leaves the first unharmed, and files that cannot be written to are named.
+ * Planned stops under load: SIGTERM drains and leaves no effect unanswered, a second one ends the process at once, and a second process on
+ * the same data leaves the first unharmed.
  */
 import { Database } from "bun:sqlite";
-import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../support/raw.ts";
 import { spawnServer } from "../support/spawn.ts";
@@ -94,88 +92,10 @@ function openEffects(dataDir: string): string[] {
 async function secondProcess({ victim, peers, complain }: Town): Promise<void> {
   const { dataDir } = victim;
   const second = spawnServer({ command: victim.command, dataDir, env: { SANDBOX_URL: peers.url } });
-  const code = await endedWithin(second, REFUSED_WITHIN_MS);
+  const code = await second.endedWithin(REFUSED_WITHIN_MS);
   if (code !== 1 || !second.output().includes("Another server uses this DATA_DIR")) {
     complain(`a second process ended with code ${code}: ${second.output()}`);
   }
   const answer = await fetch(`http://127.0.0.1:${peers.port}/readyz`).catch(() => null);
   if (answer?.status !== 200) complain("a second process harmed the first");
-}
-
-async function endedWithin(server: ReturnType<typeof spawnServer>, limitMs: number): Promise<number | null> {
-  const late = setTimeout(() => server.signal("SIGKILL"), limitMs);
-  const code = await server.ended();
-  clearTimeout(late);
-  return code;
-}
-
-interface Locked {
-  readonly what: string;
-  /** Files and their folder ("") that turn read-only. */
-  readonly files: readonly string[];
-  readonly names: string;
-}
-
-const LOCKED: readonly Locked[] = [
-  { what: "a database that can only be read", files: ["orders.sqlite"], names: "orders.sqlite" },
-  { what: "a lock that can only be read", files: ["lock.sqlite"], names: "lock.sqlite" },
-  { what: "a folder that can only be read", files: [""], names: "lock.sqlite" },
-];
-
-/**
- * Starts that cannot write are refused, and say which file it is. Root may write to everything, so the service is run as nobody then.
- * @returns the violations.
- */
-export async function startReadOnly(
-  options: TownOptions & { readonly out: (line: string) => void },
-): Promise<readonly string[]> {
-  const { out } = options;
-  const violations: string[] = [];
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot && Bun.which("setpriv") === null) {
-    out("read-only    skipped: root may write to everything, and there is no setpriv to be somebody else");
-    return [];
-  }
-  const dir = mkdtempSync(join(tmpdir(), "l402-read-only-"));
-  try {
-    const program = join(dir, "program");
-    copyFileSync(options.command[0] ?? "", program);
-    chmodSync(program, 0o755);
-    chmodSync(dir, 0o777);
-    const nobody = isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
-    const data = join(dir, "data");
-    const start = async (): Promise<{ readonly code: number | null; readonly output: string }> => {
-      const server = spawnServer({ command: [...nobody, program], dataDir: data, cwd: dir });
-      const listening = await server.listening();
-      if (listening) server.signal("SIGTERM");
-      const code = await endedWithin(server, REFUSED_WITHIN_MS);
-      return { code: listening ? (code ?? 0) : code, output: server.output() };
-    };
-    const first = await start();
-    if (first.code !== 0) throw new Error(`The service does not start as nobody: ${first.output}`);
-    for (const { what, files, names } of LOCKED) {
-      const paths = files.map((file) => join(data, file));
-      const modes = paths.map((path) => (path === data ? [0o555, 0o700] : [0o444, 0o644]) as [number, number]);
-      paths.forEach((path, index) => {
-        chmodSync(path, modes[index]?.[0] ?? 0);
-      });
-      const { code, output } = await start();
-      paths.forEach((path, index) => {
-        chmodSync(path, modes[index]?.[1] ?? 0);
-      });
-      const said = output.trim();
-      if (code !== 1 || !said.includes(names) || said.includes("\n"))
-        violations.push(`${what}: exit code ${code}: ${said}`);
-    }
-    const last = await start();
-    if (last.code !== 0) violations.push(`writable again, it does not start: ${last.output}`);
-    out(`starts       refused with the file's name: ${LOCKED.map(({ what }) => what).join(", ")}`);
-  } catch (error) {
-    violations.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  } finally {
-    for (const name of readdirSync(dir)) chmodSync(join(dir, name), 0o755);
-    rmSync(dir, { recursive: true, force: true });
-  }
-  for (const violation of violations) console.error(`VIOLATION ${violation}`);
-  return violations;
 }

@@ -22,20 +22,32 @@ const LOAD_MS = 2_500;
 
 /** Reads what `strace -f -y` wrote. Lines stand in the order in which the calls began or ended. */
 export function readTrace(trace: string): TraceSummary {
-  const dirty = { log: false, database: false };
-  const violations: string[] = [];
-  let answers = 0;
-  let writes = 0;
-  let syncs = 0;
+  const reader = new TraceReader();
+  for (const line of trace.split("\n")) reader.take(line);
+  return reader;
+}
+
+type File = "log" | "database";
+
+class TraceReader implements TraceSummary {
+  answers = 0;
+  writes = 0;
+  syncs = 0;
+  readonly violations: string[] = [];
+  #lines = 0;
+  /** Written to since its last sync. */
+  readonly #dirty: Record<File, boolean> = { log: false, database: false };
   /** Syncs under way, by thread. */
-  const syncing = new Map<string, keyof typeof dirty>();
-  trace.split("\n").forEach((line, index) => {
-    const fail = (what: string) => violations.push(`${what} (system call ${index + 1})`);
-    const resumed = /^(\d+) +<\.\.\. (?:fsync|fdatasync) resumed>.*= (-?\d+)/.exec(line);
+  readonly #syncing = new Map<string, File>();
+
+  take(line: string): void {
+    this.#lines++;
+    const resumed = /^(\d+) +<\.\.\. (?:fsync|fdatasync) resumed>(.*)$/.exec(line);
     if (resumed) {
-      const file = syncing.get(resumed[1] ?? "");
-      if (file && resumed[2] === "0") dirty[file] = false;
-      syncs += file === "log" ? 1 : 0;
+      const [, thread = "", rest = ""] = resumed;
+      const file = this.#syncing.get(thread);
+      this.#syncing.delete(thread);
+      if (file) this.#synced(file, rest);
       return;
     }
     const call = /^(\d+) +(\w+)\(\d+<([^>]*)>(.*)$/.exec(line);
@@ -43,25 +55,35 @@ export function readTrace(trace: string): TraceSummary {
     const [, thread = "", name = "", path = "", rest = ""] = call;
     const file = path.endsWith("/orders.sqlite-wal") ? "log" : path.endsWith("/orders.sqlite") ? "database" : null;
     if (name === "fsync" || name === "fdatasync") {
-      if (!file) return;
-      if (rest.endsWith("<unfinished ...>")) return void syncing.set(thread, file);
-      if (rest.endsWith("= 0")) dirty[file] = false;
-      syncs += file === "log" ? 1 : 0;
+      if (file && rest.endsWith("<unfinished ...>")) this.#syncing.set(thread, file);
+      else if (file) this.#synced(file, rest);
     } else if (file === "log") {
-      const anew = name === "ftruncate" || /, 32, 0(?:\)| <unfinished)/.test(rest);
-      if (anew && dirty.database) fail("a log began anew before the database was safe");
-      // Cut to nothing, it holds nothing that could be lost.
-      dirty.log = name !== "ftruncate";
-      writes++;
+      this.#log(name, rest);
     } else if (file === "database") {
-      if (dirty.log) fail("a page went into the database before its log was safe");
-      dirty.database = true;
+      if (this.#dirty.log) this.#fail("a page went into the database before its log was safe");
+      this.#dirty.database = true;
     } else if (/"HTTP\/1\.1 \d/.test(rest)) {
-      answers++;
-      if (dirty.log) fail("an answer was sent before its commit was synced");
+      this.answers++;
+      if (this.#dirty.log) this.#fail("an answer was sent before its commit was synced");
     }
-  });
-  return { answers, writes, syncs, violations };
+  }
+
+  #log(name: string, rest: string): void {
+    this.writes++;
+    const anew = name === "ftruncate" || /, 32, 0(?:\)| <unfinished)/.test(rest);
+    if (anew && this.#dirty.database) this.#fail("a log began anew before the database was safe");
+    // Cut to nothing, it holds nothing that could be lost.
+    this.#dirty.log = name !== "ftruncate";
+  }
+
+  #synced(file: File, rest: string): void {
+    if (rest.endsWith("= 0")) this.#dirty[file] = false;
+    if (file === "log") this.syncs++;
+  }
+
+  #fail(what: string): void {
+    this.violations.push(`${what} (system call ${this.#lines})`);
+  }
 }
 
 /** Why the calls cannot be watched here, or null. */

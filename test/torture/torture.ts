@@ -9,7 +9,8 @@ import { build } from "../../scripts/build.ts";
 import { fillDisks } from "./disk.ts";
 import { torture } from "./kills.ts";
 import { losePower } from "./power-loss.ts";
-import { startReadOnly, stopUnderLoad } from "./stops.ts";
+import { startReadOnly } from "./starts.ts";
+import { stopUnderLoad } from "./stops.ts";
 import { watchSyscalls } from "./syscalls.ts";
 
 const { values } = parseArgs({
