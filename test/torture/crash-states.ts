@@ -2,7 +2,7 @@
  * What a power cut may leave of a database and its log. Bytes of the log up to the last sync are there; of what was written since, every
  * sector may be there, missing, or garbage, in any order. During a checkpoint the same holds of the database, while the log is whole.
  */
-import type { Chance } from "../simulation/time.ts";
+import type { Chance } from "../simulation/chance.ts";
 import { committed, endOf, pageOf, WAL_HEADER, type Wal } from "./wal.ts";
 
 export interface CrashState {

@@ -3,7 +3,7 @@
  * comes back for another code. Answers that got lost are shrugged at or asked for again; what was answered is kept.
  */
 import type { OrderView } from "../../src/orders/view.ts";
-import type { Chance } from "../simulation/time.ts";
+import type { Chance } from "../simulation/chance.ts";
 import type { ChallengeBody } from "../support/server.ts";
 import type { Answer } from "./api.ts";
 import type { Plan, Purchase } from "./heard.ts";

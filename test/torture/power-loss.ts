@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal } from "../../actors/runtime/journal.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
-import { Chance } from "../simulation/time.ts";
+import { Chance } from "../simulation/chance.ts";
 import { doctorSays } from "./audit.ts";
 import { type CrashState, crashStates, KINDS } from "./crash-states.ts";
 import { type Need, needsOf, statesOf } from "./histories.ts";

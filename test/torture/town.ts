@@ -2,7 +2,7 @@
  * Everything one round of torture needs: peers that remember, the service, customers who put it under constant load, and a list of what
  * went wrong. What happens to the service is up to whoever holds the town.
  */
-import { Chance } from "../simulation/time.ts";
+import { Chance } from "../simulation/chance.ts";
 import { type Peers, startPeers } from "../support/peers.ts";
 import { Api, type Verb } from "./api.ts";
 import { type Audit, audit } from "./audit.ts";

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Chance } from "../simulation/time.ts";
+import { Chance } from "../simulation/chance.ts";
 import { crashStates, KINDS } from "./crash-states.ts";
 import { committed, endOf, pageOf, readWal, WalIndex } from "./wal.ts";
 
