@@ -3,6 +3,8 @@
  * that a simulation can hand in its own and replay a whole life from one seed (docs/architecture.md, rule 5).
  */
 
+import { type Connect, connectSocket } from "./sockets.ts";
+
 /** Milliseconds since 1970-01-01T00:00:00Z. */
 export type Millis = number;
 
@@ -33,6 +35,8 @@ export interface World {
   /** Runs `run` after everything that is ready in this turn of the event loop. */
   soon(run: () => void): void;
   readonly fetch: Fetch;
+  /** Opens a WebSocket. */
+  readonly connect: Connect;
   /**
    * Says that work is under way, until the returned function is called. A steered clock does not jump while
    * anything is held. `patienceMs` (real time) bounds that for work that may hang on a peer: afterwards it no longer
@@ -96,10 +100,12 @@ export class RealWorld implements World {
   #ahead = Date.now() - performance.now();
 
   readonly fetch: Fetch;
+  readonly connect: Connect;
 
-  constructor(offsetMs = 0, fetchImpl: Fetch = fetch as unknown as Fetch) {
+  constructor(offsetMs = 0, fetchImpl: Fetch = fetch as unknown as Fetch, connect: Connect = connectSocket) {
     this.#offset = offsetMs;
     this.fetch = fetchImpl;
+    this.connect = connect;
   }
 
   now(): Millis {

@@ -77,8 +77,6 @@ function converse<Outcome>(
   const { world, url, timeoutMs, signal } = conversation;
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(lost);
-    const socket = openSocket(url);
-    if (!socket) return resolve(lost);
     const release = world.hold("relay conversation", CLOCK_PATIENCE_MS);
     let over = false;
     const end = (outcome: Outcome) => {
@@ -87,7 +85,7 @@ function converse<Outcome>(
       stopTimer();
       signal.removeEventListener("abort", giveUp);
       release();
-      socket.terminate();
+      socket.close();
       resolve(outcome);
     };
     const giveUp = () => end(lost);
@@ -95,12 +93,9 @@ function converse<Outcome>(
     signal.addEventListener("abort", giveUp, { once: true });
     const auth = new Authentication(conversation);
     let frames = 0;
-    socket.onopen = () => socket.send(JSON.stringify(request));
-    socket.onerror = giveUp;
-    socket.onclose = giveUp;
-    socket.onmessage = ({ data }) => {
+    const received = (text: string) => {
       if (over) return;
-      const frame = ++frames <= MAX_FRAMES ? readFrame(data) : null;
+      const frame = ++frames <= MAX_FRAMES ? readFrame(text) : null;
       if (!frame) return giveUp();
       const next = auth.read(frame);
       if (next === "done") return void socket.send(JSON.stringify(request));
@@ -112,6 +107,8 @@ function converse<Outcome>(
       const answer = auth.answer();
       if (answer) socket.send(JSON.stringify(["AUTH", answer]));
     };
+    const opened = () => socket.send(JSON.stringify(request));
+    const socket = world.connect(url, { opened, received, closed: giveUp });
   });
 }
 
@@ -151,17 +148,8 @@ class Authentication {
   }
 }
 
-function openSocket(url: string): WebSocket | null {
-  try {
-    // Without compression a frame is never larger than what came over the wire.
-    return new WebSocket(url, { perMessageDeflate: false });
-  } catch {
-    return null;
-  }
-}
-
-function readFrame(data: unknown): Frame | null {
-  if (typeof data !== "string" || data.length > MAX_FRAME) return null;
+function readFrame(data: string): Frame | null {
+  if (data.length > MAX_FRAME) return null;
   try {
     const frame: unknown = JSON.parse(data);
     return Array.isArray(frame) ? frame : null;

@@ -23,7 +23,7 @@ export function seeded(seed = 1): World {
   const unused = () => {
     throw new Error("Not part of this test");
   };
-  return { random, now: unused, at: unused, soon: unused, fetch: unused, hold: unused };
+  return { random, now: unused, at: unused, soon: unused, fetch: unused, connect: unused, hold: unused };
 }
 
 export const NOW = 1_800_000_000_000;

@@ -8,6 +8,9 @@ class SteeredWorld implements World {
   time = 1_000_000;
   readonly timers = new Set<{ time: Millis; run: () => void }>();
   readonly fetch = () => Promise.reject(new Error("no network here"));
+  readonly connect = () => {
+    throw new Error("no sockets here");
+  };
 
   now = () => this.time;
   random = (length: number) => new Uint8Array(length);

@@ -4,6 +4,7 @@
  * (`idle` checks that now and then). A host's timers and callbacks die with it, as everything in memory does in a crash.
  */
 import { drainMicrotasks } from "bun:jsc";
+import type { Connect } from "../../actors/runtime/sockets.ts";
 import type { Cancel, Fetch, Millis, World } from "../../actors/runtime/world.ts";
 import type { Chance } from "./chance.ts";
 
@@ -156,6 +157,10 @@ export class Time {
   }
 }
 
+const noSockets = (): Connect => () => {
+  throw new Error("This world has no sockets");
+};
+
 /** The world of one incarnation of the service, or of the peers. Once dead, nothing of it runs any more. */
 export class SimWorld implements World {
   readonly #time: Time;
@@ -163,6 +168,7 @@ export class SimWorld implements World {
   readonly fetch: Fetch;
   /** How far this world's wall clock is from the true time. */
   #offset: Millis;
+  readonly connect: Connect;
   alive = true;
   readonly #whenDead: (() => void)[] = [];
 
@@ -170,12 +176,14 @@ export class SimWorld implements World {
     readonly time: Time;
     readonly chance: Chance;
     readonly fetch: (world: SimWorld) => Fetch;
+    readonly connect?: (world: SimWorld) => Connect;
     readonly offset?: Millis;
   }) {
     this.#time = options.time;
     this.#chance = options.chance;
     this.#offset = options.offset ?? 0;
     this.fetch = options.fetch(this);
+    this.connect = (options.connect ?? noSockets)(this);
   }
 
   now(): Millis {

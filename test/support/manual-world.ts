@@ -2,6 +2,7 @@
  * A world driven by hand: the clock stands until it is moved, the end of a turn of the event loop comes when it is asked for, chance
  * comes from a seed, and there is no network unless one is handed in.
  */
+import type { Connect } from "../../actors/runtime/sockets.ts";
 import type { Cancel, Fetch, Millis, World } from "../../actors/runtime/world.ts";
 
 interface Timer {
@@ -13,18 +14,29 @@ export const START = Date.UTC(2026, 0, 1);
 
 const noNetwork: Fetch = () => Promise.reject(new Error("This world has no network"));
 
+const noSockets: Connect = () => {
+  throw new Error("This world has no sockets");
+};
+
 export class ManualWorld implements World {
   readonly fetch: Fetch;
+  readonly connect: Connect;
   #now: Millis;
   #seed: number;
   #timers: Timer[] = [];
   #turn: (() => void)[] = [];
   readonly #holds = new Set<{ readonly what: string }>();
 
-  constructor({ now = START, seed = 1, fetch = noNetwork }: { now?: Millis; seed?: number; fetch?: Fetch } = {}) {
+  constructor({
+    now = START,
+    seed = 1,
+    fetch = noNetwork,
+    connect = noSockets,
+  }: { now?: Millis; seed?: number; fetch?: Fetch; connect?: Connect } = {}) {
     this.#now = now;
     this.#seed = seed;
     this.fetch = fetch;
+    this.connect = connect;
   }
 
   now(): Millis {

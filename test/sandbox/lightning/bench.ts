@@ -48,6 +48,10 @@ export class HandWorld implements World {
     throw new Error("The peer has no network");
   }
 
+  connect(): never {
+    throw new Error("The peer opens no sockets");
+  }
+
   hold(): () => void {
     return () => {};
   }

@@ -12,6 +12,9 @@ export const START = 1_790_000_000_000;
 
 export class ManualWorld implements World {
   readonly fetch: Fetch = (url, options) => fetch(url, options as RequestInit);
+  connect(): never {
+    throw new Error("The peer opens no sockets");
+  }
   #now: Millis;
   #seed: number;
   #timers: Timer[] = [];
