@@ -63,7 +63,7 @@ export const SETTINGS = [
     group: "Lightning",
     name: "LIGHTNING_URL",
     fallback: "sandbox:",
-    help: "The node: lnd+https://host:8080, cln+https://host:3010, or sandbox:.",
+    help: "The node: lnd+https://host:8080, cln+https://host:3010, phoenixd+http://host:9740, or sandbox:.",
     secret: true,
   },
   {
@@ -80,6 +80,7 @@ export const SETTINGS = [
     help: "Core Lightning rune.",
     secret: true,
   },
+  { group: "Lightning", name: "LIGHTNING_PASSWORD", fallback: "", help: "phoenixd's http-password.", secret: true },
   {
     group: "Lightning",
     name: "LIGHTNING_TLS_CERT_FILE",
@@ -221,7 +222,7 @@ export const SETTINGS = [
     group: "Sandbox",
     name: "SANDBOX_NODE",
     fallback: "lnd",
-    help: "What the loopback node speaks: lnd or cln.",
+    help: "What the loopback node speaks: lnd, cln or phoenixd.",
   },
   {
     group: "Sandbox",

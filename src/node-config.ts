@@ -4,6 +4,7 @@ import { NODE_KINDS, NODE_URLS, type NodeAddress, type NodeKind, parseNodeUrl } 
 const SECRETS = {
   lnd: { setting: "LIGHTNING_MACAROON", name: "LND" },
   cln: { setting: "LIGHTNING_RUNE", name: "Core Lightning" },
+  phoenixd: { setting: "LIGHTNING_PASSWORD", name: "phoenixd" },
 } as const satisfies Record<NodeKind, { readonly setting: string; readonly name: string }>;
 
 type Setting = "LIGHTNING_URL" | "LIGHTNING_TLS_CERT_FILE" | (typeof SECRETS)[NodeKind]["setting"];
@@ -29,6 +30,7 @@ export function readNode(read: Reader, sandbox: boolean): NodeAddress {
   const secrets = {
     lnd: read.macaroon("LIGHTNING_MACAROON"),
     cln: rune === "" || RUNE.test(rune) ? rune : read.wrong("LIGHTNING_RUNE", "a rune", ""),
+    phoenixd: read.text("LIGHTNING_PASSWORD"),
   };
   for (const kind of NODE_KINDS) {
     const { setting, name } = SECRETS[kind];
@@ -39,6 +41,12 @@ export function readNode(read: Reader, sandbox: boolean): NodeAddress {
     }
   }
   const baseUrl = url?.baseUrl ?? "";
-  if (url?.kind === "cln") return { kind: "cln", baseUrl, rune: secrets.cln, tlsCa };
-  return { kind: "lnd", baseUrl, macaroonHex: secrets.lnd, tlsCa };
+  switch (url?.kind) {
+    case "cln":
+      return { kind: "cln", baseUrl, rune: secrets.cln, tlsCa };
+    case "phoenixd":
+      return { kind: "phoenixd", baseUrl, password: secrets.phoenixd };
+    default:
+      return { kind: "lnd", baseUrl, macaroonHex: secrets.lnd, tlsCa };
+  }
 }

@@ -2,21 +2,24 @@
  * A Nostr relay in memory: NIP-01 (EVENT, REQ, CLOSE), NIP-11 (who am I) and NIP-40 (expiration). Everyone may read and
  * write; what is published is gone with the process, as notices need no longer life.
  */
-import type { ServerWebSocket, WebSocketHandler } from "bun";
 import { matchFilters } from "nostr-tools/filter";
 import { isAddressableKind, isEphemeralKind, isReplaceableKind } from "nostr-tools/kinds";
 import { verifyEvent } from "nostr-tools/pure";
 import type { World } from "../../actors/runtime/world.ts";
 import type { Faults } from "./faults.ts";
 import { asEvent, asFilters, type NostrEvent, type NostrFilter } from "./relay-messages.ts";
+import type { Accept, PeerSocket } from "./sockets.ts";
 
 /** Actions of the peer "relay". */
 export const RELAY_ACTIONS = ["publish"] as const;
 /** Refused, never answered, or the connection closed without an answer. */
 export const RELAY_FAULTS = ["reject", "silent", "disconnect"] as const;
 
-/** What the relay keeps per connection: its subscriptions by id. */
-export type RelayClient = Map<string, NostrFilter[]>;
+/** One connection and its subscriptions by id. */
+interface Client {
+  readonly socket: PeerSocket;
+  readonly subscriptions: Map<string, NostrFilter[]>;
+}
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const MAX_EVENTS = 1_000;
@@ -28,20 +31,20 @@ export class RelayPeer {
   readonly #faults: Faults;
   /** Oldest first, at most MAX_EVENTS. */
   readonly #events = new Map<string, NostrEvent>();
-  readonly #clients = new Set<ServerWebSocket<RelayClient>>();
+  readonly #clients = new Set<Client>();
 
   constructor(of: { world: World; faults: Faults }) {
     this.#world = of.world;
     this.#faults = of.faults;
   }
 
-  /** For `Bun.serve({ websocket })`; the upgrade hands every connection a new Map. */
-  readonly websocket: WebSocketHandler<RelayClient> = {
-    maxPayloadLength: MAX_MESSAGE_BYTES,
-    idleTimeout: 0,
-    open: (socket) => void this.#clients.add(socket),
-    close: (socket) => void this.#clients.delete(socket),
-    message: (socket, message) => this.#hear(socket, message),
+  readonly accept: Accept = (socket) => {
+    const client: Client = { socket, subscriptions: new Map() };
+    this.#clients.add(client);
+    return {
+      message: (text) => this.#hear(client, text),
+      ended: () => void this.#clients.delete(client),
+    };
   };
 
   /** NIP-11. */
@@ -54,20 +57,20 @@ export class RelayPeer {
     return new Response(JSON.stringify(body), { headers: { "content-type": "application/nostr+json" } });
   }
 
-  #hear(socket: ServerWebSocket<RelayClient>, message: string | Buffer): void {
-    const [verb, first, ...rest] = parseArray(String(message));
-    if (verb === "EVENT") return this.#publish(socket, first);
-    if (verb === "REQ" && isSubscriptionId(first)) return this.#subscribe(socket, first, rest);
-    if (verb === "CLOSE" && isSubscriptionId(first)) return void socket.data.delete(first);
-    say(socket, "NOTICE", "error: message makes no sense");
+  #hear(client: Client, message: string): void {
+    const [verb, first, ...rest] = parseArray(message);
+    if (verb === "EVENT") return this.#publish(client.socket, first);
+    if (verb === "REQ" && isSubscriptionId(first)) return this.#subscribe(client, first, rest);
+    if (verb === "CLOSE" && isSubscriptionId(first)) return void client.subscriptions.delete(first);
+    say(client.socket, "NOTICE", "error: message makes no sense");
   }
 
-  #publish(socket: ServerWebSocket<RelayClient>, candidate: unknown): void {
+  #publish(socket: PeerSocket, candidate: unknown): void {
     const event = asEvent(candidate);
     if (!event) return say(socket, "NOTICE", "invalid: not an event");
     const fault = this.#faults.take("relay", "publish")?.fault;
     if (fault === "silent") return;
-    if (fault === "disconnect") return socket.terminate();
+    if (fault === "disconnect") return socket.cut();
     if (fault === "reject") return say(socket, "OK", event.id, false, "blocked: not on this relay");
     if (!verifyEvent({ ...event })) return say(socket, "OK", event.id, false, "invalid: bad id or signature");
     if (this.#isExpired(event)) return say(socket, "OK", event.id, false, "invalid: event is expired");
@@ -75,17 +78,19 @@ export class RelayPeer {
     if (!this.#store(event)) return say(socket, "OK", event.id, true, "duplicate: have a newer event");
     say(socket, "OK", event.id, true, "");
     for (const client of this.#clients) {
-      for (const [id, filters] of client.data) if (matchFilters(filters, event)) say(client, "EVENT", id, event);
+      for (const [id, filters] of client.subscriptions) {
+        if (matchFilters(filters, event)) say(client.socket, "EVENT", id, event);
+      }
     }
   }
 
-  #subscribe(socket: ServerWebSocket<RelayClient>, id: string, candidates: unknown[]): void {
+  #subscribe({ socket, subscriptions }: Client, id: string, candidates: unknown[]): void {
     const filters = asFilters(candidates);
     if (!filters) return say(socket, "CLOSED", id, "invalid: bad filter");
-    if (!socket.data.has(id) && socket.data.size >= MAX_SUBSCRIPTIONS) {
+    if (!subscriptions.has(id) && subscriptions.size >= MAX_SUBSCRIPTIONS) {
       return say(socket, "CLOSED", id, "error: too many subscriptions");
     }
-    socket.data.set(id, filters);
+    subscriptions.set(id, filters);
     for (const event of this.#find(filters)) say(socket, "EVENT", id, event);
     say(socket, "EOSE", id);
   }
@@ -143,6 +148,6 @@ function parseArray(text: string): unknown[] {
   }
 }
 
-function say(socket: ServerWebSocket<RelayClient>, ...message: unknown[]): void {
+function say(socket: PeerSocket, ...message: unknown[]): void {
   socket.send(JSON.stringify(message));
 }

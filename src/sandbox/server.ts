@@ -17,7 +17,8 @@ import { isFromHere } from "./loopback.ts";
 import { PricePeer } from "./prices.ts";
 import { COMPAT_PATH, ProviderPeer } from "./provider/peer.ts";
 import { V1_PREFIX } from "./provider/v1.ts";
-import { type RelayClient, RelayPeer } from "./relay.ts";
+import { RelayPeer } from "./relay.ts";
+import { type SocketData, upgrade, websocket } from "./sockets.ts";
 
 export interface SandboxOptions {
   readonly world: RealWorld;
@@ -81,21 +82,25 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 
   const peerFor = (path: string): Peer | null => {
     if (path === COMPAT_PATH || path.startsWith(V1_PREFIX)) return provider;
-    if (path.startsWith("/v1/") || path.startsWith("/v2/")) return lightning;
+    if (lightning.serves(path)) return lightning;
     if (path.startsWith("/prices/")) return prices;
     if (path.startsWith(PAY_REQUEST_PREFIX) || path === CALLBACK_PATH) return address;
     return path.startsWith("/firebase/") ? firebase : null;
   };
 
-  const handle = async (request: Request, server: Server<RelayClient>): Promise<Response | undefined> => {
+  const handle = async (request: Request, server: Server<SocketData>): Promise<Response | undefined> => {
     if (!isFromHere(request, server.requestIP(request)?.address)) {
       return refuse(403, "FORBIDDEN", "The sandbox answers this machine only");
     }
     const { pathname: path } = new URL(request.url);
     if (path === "/sandbox" || path.startsWith("/sandbox/")) return control(controlled, request);
     if (path === "/relay") {
-      return server.upgrade(request, { data: new Map() }) ? undefined : relay.about();
+      return upgrade(server, request, relay.accept, () => relay.about());
     }
+    const node = lightning.socket(request);
+    if (node instanceof Response) return node;
+    if (node)
+      return upgrade(server, request, node, () => refuse(400, "NOT_A_WEBSOCKET", "Only a WebSocket lives here"));
     const peer = peerFor(path);
     if (!peer) return refuse(404, "NOT_FOUND", "No peer lives here; see GET /sandbox");
     // Counts as work that began; waiting for its end is the caller's part, as many of these calls are streams.
@@ -103,14 +108,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     return peer.fetch(request);
   };
 
-  const server = Bun.serve<RelayClient>({
+  const server = Bun.serve<SocketData>({
     hostname: options.hostname,
     port: options.port,
     development: false,
     reusePort: false, // Bun's default outside development would let a second sandbox share the port silently.
     idleTimeout: 0, // Streams and held polls are silent for as long as nothing happens.
     maxRequestBodySize: MAX_BODY_BYTES,
-    websocket: relay.websocket,
+    websocket,
     fetch: (request, server) => handle(request, server).catch((error) => failed(request, error)),
     error: (error) => failed(null, error),
   });

@@ -3,24 +3,25 @@ import { SimplePool } from "nostr-tools/pool";
 import { type EventTemplate, finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { Faults } from "../../src/sandbox/faults.ts";
-import { type RelayClient, RelayPeer } from "../../src/sandbox/relay.ts";
+import { RelayPeer } from "../../src/sandbox/relay.ts";
+import { type SocketData, upgrade, websocket } from "../../src/sandbox/sockets.ts";
 
 const world = new RealWorld();
 const key = generateSecretKey();
 const now = () => Math.floor(world.now() / 1000);
 let faults: Faults;
-let server: ReturnType<typeof Bun.serve<RelayClient>>;
+let server: ReturnType<typeof Bun.serve<SocketData>>;
 let url: string;
 let pool: SimplePool;
 
 beforeEach(() => {
   faults = new Faults();
   const relay = new RelayPeer({ world, faults });
-  server = Bun.serve<RelayClient>({
+  server = Bun.serve<SocketData>({
     port: 0,
     development: false,
-    websocket: relay.websocket,
-    fetch: (request, server) => (server.upgrade(request, { data: new Map() }) ? undefined : relay.about()),
+    websocket,
+    fetch: (request, server) => upgrade(server, request, relay.accept, () => relay.about()),
   });
   url = `ws://127.0.0.1:${server.port}`;
   pool = new SimplePool();

@@ -1,13 +1,24 @@
 /** The calls that can be made to fail and their faults, of all protocols that the merchant's node may speak. */
 import { CLN_ACTIONS, type ClnAction, clnFaults } from "./cln/faults.ts";
 import { LND_ACTIONS, type LndAction, lndFaults } from "./lnd/faults.ts";
+import { PHOENIXD_ACTIONS, type PhoenixdAction, phoenixdFaults } from "./phoenixd/faults.ts";
 
-export const NODE_ACTIONS: readonly string[] = [...new Set<string>([...LND_ACTIONS, ...CLN_ACTIONS])];
+export const NODE_ACTIONS: readonly string[] = [
+  ...new Set<string>([...LND_ACTIONS, ...CLN_ACTIONS, ...PHOENIXD_ACTIONS]),
+];
 
 const ofLnd = (action: string): action is LndAction => (LND_ACTIONS as readonly string[]).includes(action);
 const ofCln = (action: string): action is ClnAction => (CLN_ACTIONS as readonly string[]).includes(action);
 
+const ofPhoenixd = (action: string): action is PhoenixdAction =>
+  (PHOENIXD_ACTIONS as readonly string[]).includes(action);
+
 /** Of every protocol that has a call of this name. */
 export function nodeFaults(action: string): readonly string[] {
-  return [...new Set([...(ofLnd(action) ? lndFaults(action) : []), ...(ofCln(action) ? clnFaults(action) : [])])];
+  const known = [
+    ofLnd(action) ? lndFaults(action) : [],
+    ofCln(action) ? clnFaults(action) : [],
+    ofPhoenixd(action) ? phoenixdFaults(action) : [],
+  ];
+  return [...new Set(known.flat())];
 }

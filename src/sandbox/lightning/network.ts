@@ -6,6 +6,7 @@
 import type { Database } from "bun:sqlite";
 import type { World } from "../../../actors/runtime/world.ts";
 import type { Faults } from "../faults.ts";
+import type { Accept } from "../sockets.ts";
 import { Books } from "./books.ts";
 import { Invoices } from "./invoices.ts";
 import { Payments } from "./payments.ts";
@@ -23,8 +24,12 @@ export interface Network {
 
 /** The merchant's node in one protocol. */
 export interface NodeServer {
+  /** Whether calls of this path are the node's. */
+  serves(path: string): boolean;
   /** @throws ConnectionReset when a fault breaks the connection; the signal's reason when the caller gave up waiting. */
   fetch(request: Request): Promise<Response>;
+  /** For a path that is a WebSocket of the node: what becomes of the connection, or why it is refused. */
+  socket?(request: Request): Accept | Response | null;
 }
 
 export interface NetworkOptions {

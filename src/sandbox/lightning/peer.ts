@@ -1,13 +1,23 @@
 /** The Lightning peer of the sandbox: the merchant's node in the protocol that was chosen, and the customer's wallet. */
+
+import type { Accept } from "../sockets.ts";
 import { ClnServer } from "./cln/peer.ts";
 import { LndServer } from "./lnd/peer.ts";
 import { createNetwork, type Network, type NetworkOptions, type NodeServer } from "./network.ts";
+import { TRAMPOLINE_FEE } from "./phoenixd/payments.ts";
+import { PhoenixdServer } from "./phoenixd/peer.ts";
 import type { Wallet } from "./wallet.ts";
 
-export const NODE_KINDS = ["lnd", "cln"] as const;
+export const NODE_KINDS = ["lnd", "cln", "phoenixd"] as const;
 export type NodeKind = (typeof NODE_KINDS)[number];
 
-const SERVERS: Readonly<Record<NodeKind, new (network: Network) => NodeServer>> = { lnd: LndServer, cln: ClnServer };
+const SERVERS: Readonly<Record<NodeKind, new (network: Network) => NodeServer>> = {
+  lnd: LndServer,
+  cln: ClnServer,
+  phoenixd: PhoenixdServer,
+};
+/** What sending costs, where it is not the route's. */
+const FEES: Partial<Record<NodeKind, (msat: number) => number>> = { phoenixd: TRAMPOLINE_FEE };
 
 export class LightningPeer {
   readonly kind: NodeKind;
@@ -16,13 +26,23 @@ export class LightningPeer {
 
   constructor({ kind = "lnd", ...options }: NetworkOptions & { readonly kind?: NodeKind }) {
     this.kind = kind;
-    this.#network = createNetwork(options);
+    this.#network = createNetwork(options, FEES[kind]);
     this.#server = new SERVERS[kind](this.#network);
   }
 
   /** The customer's wallet. */
   get wallet(): Wallet {
     return this.#network.wallet;
+  }
+
+  /** Whether calls of this path are the node's. */
+  serves(path: string): boolean {
+    return this.#server.serves(path);
+  }
+
+  /** For a path that is a WebSocket of the node: what becomes of the connection, or why it is refused. */
+  socket(request: Request): Accept | Response | null {
+    return this.#server.socket?.(request) ?? null;
   }
 
   /**

@@ -4,12 +4,14 @@
  */
 import { Database } from "bun:sqlite";
 import fc from "fast-check";
+import type { Connect } from "../../../actors/runtime/sockets.ts";
 import type { Cancel, Fetch, Millis, World } from "../../../actors/runtime/world.ts";
 import { Faults } from "../../../src/sandbox/faults.ts";
 import { FirebasePeer } from "../../../src/sandbox/firebase.ts";
 import { LightningPeer, type NodeKind } from "../../../src/sandbox/lightning/peer.ts";
 import { PricePeer } from "../../../src/sandbox/prices.ts";
 import { ProviderPeer } from "../../../src/sandbox/provider/peer.ts";
+import { connectInProcess } from "../../support/sockets.ts";
 import { TIMES } from "../server.ts";
 
 /** How many cases, and in the short form the same ones each time: a gate must not fail by chance. */
@@ -221,15 +223,20 @@ async function bent(response: Response, how: Bend): Promise<Response> {
  */
 export class HurriedWorld implements World {
   readonly fetch: Fetch;
+  readonly connect: Connect;
   #now = Date.UTC(2026, 5, 1);
   #timers: { readonly time: Millis; readonly run: () => void }[] = [];
   #idle = 0;
   #stopped = false;
 
-  constructor(fetch: (world: HurriedWorld) => Fetch) {
+  constructor(fetch: (world: HurriedWorld) => Fetch, connect: (world: HurriedWorld) => Connect) {
     this.fetch = (...call) => {
       this.#idle = 0;
       return fetch(this)(...call);
+    };
+    this.connect = (...call) => {
+      this.#idle = 0;
+      return connect(this)(...call);
     };
     const turn = () => {
       if (this.#stopped) return;
@@ -285,7 +292,7 @@ export function bentPeers(bends: readonly Bend[], kind: NodeKind = "lnd") {
   let asked = 0;
   const books = new Database(":memory:", { strict: true });
   const faults = new Faults();
-  const world: HurriedWorld = new HurriedWorld(() => async (url, options = {}) => {
+  const fetch: Fetch = async (url, options = {}) => {
     const { method, headers, body } = options;
     const request = new Request(url, {
       ...(method && { method }),
@@ -293,7 +300,19 @@ export function bentPeers(bends: readonly Bend[], kind: NodeKind = "lnd") {
       ...(body !== undefined && { body }),
     });
     return bent(await handle(request), bends[asked++] ?? { kind: "true" });
-  });
+  };
+  const world: HurriedWorld = new HurriedWorld(
+    () => fetch,
+    () =>
+      connectInProcess({
+        later: (act) => world.soon(act),
+        accept: (request) => {
+          const accepted = lightning.socket(request);
+          return accepted instanceof Response ? null : accepted;
+        },
+        frame: (text) => bentText(text, bends[asked++] ?? { kind: "true" }),
+      }),
+  );
   const provider = new ProviderPeer({ world, books, faults, smsAfterMs: null, webhooks: () => [] });
   const lightning = new LightningPeer({ world, books, faults, kind });
   const prices = new PricePeer({ world, faults });

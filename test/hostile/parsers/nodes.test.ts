@@ -9,6 +9,7 @@ import fc from "fast-check";
 import { sats } from "../../../actors/order/money.ts";
 import { createCln } from "../../../src/lightning/cln.ts";
 import { createLnd } from "../../../src/lightning/lnd.ts";
+import { createPhoenixd } from "../../../src/lightning/phoenixd.ts";
 import { type LightningNode, NodeUnavailable, type PaymentState } from "../../../src/lightning/port.ts";
 import { NODE_KINDS, type NodeKind } from "../../../src/sandbox/lightning/peer.ts";
 import { BASE, type Bend, bend, bentPeers, bentText, runs } from "./bent.ts";
@@ -19,7 +20,8 @@ const isTime = (value: unknown) => Number.isSafeInteger(value) && (value as numb
 
 const CREATE: Readonly<Record<NodeKind, (world: ReturnType<typeof bentPeers>["world"]) => LightningNode>> = {
   lnd: (world) => createLnd({ world, baseUrl: BASE, macaroonHex: "00" }),
-  cln: (world) => createCln({ world, baseUrl: BASE, rune: "rune" }),
+  cln: (world) => createCln({ world, baseUrl: BASE, rune: "A".repeat(44) }),
+  phoenixd: (world) => createPhoenixd({ world, baseUrl: BASE, password: "password" }),
 };
 
 const stops: (() => void)[] = [];
@@ -97,7 +99,7 @@ describe.each(NODE_KINDS)("%s", (kind) => {
       fc.asyncProperty(fc.array(bend, { minLength: 1, maxLength: 8 }), fc.boolean(), async (bends, again) => {
         const { node: at, lightning } = node(kind, bends);
         const { invoice: bolt11, paymentHash } = lightning.wallet.invoice({ expirySeconds: 7_200 });
-        const payment = { bolt11, paymentHash, amountSats: sats(500), maxFeeSats: sats(5), timeoutSeconds: 60 };
+        const payment = { bolt11, paymentHash, amountSats: sats(500), maxFeeSats: sats(6), timeoutSeconds: 60 };
         judgePayment(await at.pay(payment as Parameters<LightningNode["pay"]>[0]), paymentHash);
         if (again) judgePayment(await at.pay(payment as Parameters<LightningNode["pay"]>[0]), paymentHash);
         const state = await known(at.lookupPayment(paymentHash));
@@ -105,7 +107,9 @@ describe.each(NODE_KINDS)("%s", (kind) => {
         // The wallet's own books: whatever was said, at most one payment arrived, and "failed" was never said of it.
         const arrived = lightning.wallet.view().payments.filter((row) => row.direction === "in");
         expect(arrived.length).toBeLessThanOrEqual(1);
-        if (state?.kind === "failed" || state?.kind === "never_sent") expect(arrived).toHaveLength(0);
+        // A list from which somebody took the payment is a lie that nobody can see through.
+        const isProof = state?.kind === "failed" || (state?.kind === "never_sent" && kind !== "cln");
+        if (isProof) expect(arrived).toHaveLength(0);
       }),
       runs(150),
     );
@@ -205,7 +209,8 @@ describe("words of a node that are names of machinery, or no words", () => {
         value,
       );
       const cln = saying((network) => ({ id: pubkey, alias: "x", network }), "cln", value);
-      for (const at of [lnd, cln]) expect([value, await known(at.info())]).toEqual([value, null]);
+      const phoenixd = saying((chain) => ({ nodeId: pubkey, channels: [], chain, blockHeight: 1 }), "phoenixd", value);
+      for (const at of [lnd, cln, phoenixd]) expect([value, await known(at.info())]).toEqual([value, null]);
     }
   });
 
@@ -233,4 +238,5 @@ const borrowed = (world: ReturnType<typeof bentPeers>["world"]) => ({
   at: (time: number, run: () => void) => world.at(time, run),
   soon: (run: () => void) => world.soon(run),
   hold: () => world.hold(),
+  connect: world.connect,
 });

@@ -16,6 +16,7 @@ import { brokenConnection } from "../../../src/sandbox/answers.ts";
 import { ConnectionReset, Faults } from "../../../src/sandbox/faults.ts";
 import { LightningPeer } from "../../../src/sandbox/lightning/peer.ts";
 import type { Wallet } from "../../../src/sandbox/lightning/wallet.ts";
+import { type SocketData, upgrade, websocket } from "../../../src/sandbox/sockets.ts";
 
 /** What a call is for, whatever its name. */
 export type Role = "create" | "lookup" | "list" | "follow" | "cancel" | "pay" | "track";
@@ -55,22 +56,29 @@ export class Bench {
   readonly taken: Taken[] = [];
   cursor: string | null = null;
   readonly #peer: LightningPeer;
-  readonly #server: Bun.Server<undefined>;
+  readonly #server: Bun.Server<SocketData>;
   #keys = 0;
 
   constructor(dialect: Dialect) {
     this.dialect = dialect;
     const { world, faults } = this;
     this.#peer = new LightningPeer({ world, books: new Database(":memory:"), faults, kind: dialect.kind });
-    this.#server = Bun.serve({
+    this.#server = Bun.serve<SocketData>({
       port: 0,
       hostname: "127.0.0.1",
       idleTimeout: 0,
-      fetch: (request) =>
-        this.#peer.fetch(request).catch((error: unknown) => {
+      websocket,
+      fetch: async (request, server) => {
+        try {
+          const socket = this.#peer.socket(request);
+          if (socket instanceof Response) return socket;
+          if (socket) return upgrade(server, request, socket, () => new Response("no socket", { status: 400 }));
+          return await this.#peer.fetch(request);
+        } catch (error) {
           if (error instanceof ConnectionReset || request.signal.aborted) return brokenConnection();
           throw error;
-        }),
+        }
+      },
     });
     this.node = createNode(world, loopbackNode(dialect.kind, `http://127.0.0.1:${this.#server.port}`));
     this.feed = new SettlementFeed({

@@ -21,6 +21,10 @@ export class ClnServer implements NodeServer {
     this.#calls = calls(network);
   }
 
+  serves(path: string): boolean {
+    return path.startsWith("/v1/");
+  }
+
   /** @throws ConnectionReset when a fault breaks the connection; the signal's reason when the caller gave up waiting. */
   async fetch(request: Request): Promise<Response> {
     const path = new URL(request.url).pathname;

@@ -37,6 +37,10 @@ export class LndServer implements NodeServer {
     );
   }
 
+  serves(path: string): boolean {
+    return path.startsWith("/v1/") || path.startsWith("/v2/");
+  }
+
   /**
    * Answers one call of lnd's REST. A stream's answer comes with its first message, not before.
    * @throws ConnectionReset when a fault breaks the connection; the signal's reason when the caller gave up waiting.
