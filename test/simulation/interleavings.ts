@@ -21,14 +21,17 @@ if (!(depth >= 1 && depth <= 20) || types.length === 0) {
 const started = performance.now();
 const seconds = (): string => ((performance.now() - started) / 1_000).toFixed(1);
 
+const searches: Search[] = [];
+
 function search(): Found[] {
   return types.map((type) => {
     const search = new Search(type);
+    searches.push(search);
     for (let round = 0; round < depth && !search.isOver; round++) search.deepen();
-    const { states, steps } = search.found;
+    const { found } = search;
     const more = search.isOver ? "nothing is left to try" : `depth ${depth}`;
-    console.log(`${type.padEnd(22)} ${states} states, ${steps} steps, ${more}, ${seconds()} s`);
-    return search.found;
+    console.log(`${type.padEnd(22)} ${found.states} states, ${found.steps} steps, ${more}, ${seconds()} s`);
+    return found;
   });
 }
 
@@ -66,5 +69,7 @@ try {
 } catch (error) {
   if (!(error instanceof Broken)) throw error;
   console.error(`\n${error.message}\n  ${error.trace.join("\n  ")}`);
+  const states = searches.reduce((sum, { found }) => sum + found.states, 0);
+  console.error(`after ${states} states, ${seconds()} s`);
   process.exit(1);
 }

@@ -93,6 +93,8 @@ export function happenings(moment: Moment, n: number): Happening[] {
 
   const due = deadline(order);
   if (due !== null) told("deadline", { type: "Due" }, { at: Math.max(now, due) });
+  // The clock was set back, or the deadline moved while its alarm waited: nothing comes of it.
+  if (due !== null && due > now) told("deadline", { type: "Due" });
   const limit = limits(order)
     .filter((time) => time > now)
     .sort((a, b) => a - b)[0];

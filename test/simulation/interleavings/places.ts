@@ -43,6 +43,7 @@ export function places(type: OrderType): Map<string, () => Place> {
         return { life };
       },
     ],
+    ["swept while a lost buy is looked for", () => ({ life: lost(expired()), sweeping: true })],
     [
       // The node was asked twice and has not answered, while its stream brought the settlement.
       "asked by preimage and by sweep, and a number is held",

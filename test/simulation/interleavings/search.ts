@@ -3,7 +3,7 @@
  * order's watcher, every new state for its ways out; the first failure comes with the shortest trace that leads to it.
  */
 import { lostResult } from "../../../actors/order/effects.ts";
-import type { Kind } from "../../../actors/order/state.ts";
+import { deadline, type Kind } from "../../../actors/order/state.ts";
 import type { OrderType } from "../../../actors/order/terms.ts";
 import type { Life } from "../../actors/order/life.ts";
 import { liveOn, waitInSilence } from "../../actors/order/way-out.ts";
@@ -113,7 +113,7 @@ export class Search {
     this.#steps++;
     const trace = { from, start: "", by: describe(happening) };
     const { moment: next, acted } = guarded(trace, () => after(moment, happening));
-    this.#count(moment.life.kind, happening, acted);
+    if (!isEarly(moment, happening)) this.#count(moment.life.kind, happening, acted);
     const looks = [...next.life.pending.values()].filter(({ kind }) => kind === "look").length;
     if (looks <= MAX_LOOKS) this.#add({ moment: next, from: trace });
   }
@@ -169,6 +169,10 @@ export class Search {
     for (const key of passed) known.add(key);
   }
 }
+
+/** An alarm before its deadline enters no cell of the table. */
+const isEarly = ({ life }: Moment, happening: Happening): boolean =>
+  happening.kind === "told" && happening.command.type === "Due" && happening.at < (deadline(life.order) ?? 0);
 
 const keyOf = (moment: Moment): number | bigint => Bun.hash(likeness(moment));
 

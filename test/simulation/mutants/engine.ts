@@ -1,0 +1,136 @@
+/** Planted bugs in the engine: commits, effects, claims, residency. */
+import type { Mutant } from "./mutant.ts";
+
+const ACTOR = "actors/runtime/actor.ts";
+const JOURNAL = "actors/runtime/journal.ts";
+const SUPERVISOR = "actors/runtime/supervisor.ts";
+
+export const ENGINE: readonly Mutant[] = [
+  {
+    name: "reply before commit",
+    plants: "An order answers, and lets its effects go, before its step is durable.",
+    breaks: [1, 19, 20, 22],
+    first: "crashes",
+    edits: [
+      {
+        file: ACTOR,
+        find: "const result = await journal.commit(transition(this.order, decision, envelope));",
+        replace:
+          'void journal.commit(transition(this.order, decision, envelope)).catch(() => {});\n    const result = { kind: "committed" } as { kind: string; error?: Error };',
+      },
+    ],
+  },
+  {
+    name: "a full disk is ignored",
+    plants: "A COMMIT that failed is answered like one that did not.",
+    breaks: [18, 19, 20, 22],
+    first: "crashes",
+    edits: [
+      {
+        file: JOURNAL,
+        find: "for (const { reject } of group) reject(new JournalUnavailable({ cause }));",
+        replace: 'void cause;\n      for (const { resolve } of group) resolve({ kind: "committed" });',
+      },
+    ],
+  },
+  {
+    name: "effect row not deleted",
+    plants: "An effect that came back is found again at the next start.",
+    breaks: [5, 12, 18],
+    first: "crashes",
+    edits: [{ file: JOURNAL, find: "if (finished !== undefined) sql.finished.run(finished);", replace: "" }],
+  },
+  {
+    name: "unfinished effects forgotten",
+    plants: "What was under way when the process died is not asked about at the next start.",
+    breaks: [5, 12],
+    first: "crashes",
+    edits: [
+      {
+        file: SUPERVISOR,
+        find: "const unfinished = this.#options.journal.store.unfinishedEffects();",
+        replace: "const unfinished = this.#options.journal.store.unfinishedEffects().slice(0, 0);",
+      },
+    ],
+  },
+  {
+    name: "claim ignored",
+    plants: "The journal lets two orders own the same refund hash.",
+    breaks: [7],
+    first: "crashes",
+    edits: [
+      {
+        file: JOURNAL,
+        find: "if (changes === 0 && this.store.claimOwner(claim.kind, claim.value)?.orderId !== order.id) return claim;",
+        replace: "void changes;",
+      },
+    ],
+  },
+  {
+    name: "savepoint not rolled back",
+    plants: "A step that was refused in the middle leaves the rows it had written.",
+    breaks: [18, 19, 20],
+    first: "crashes",
+    edits: [
+      {
+        file: JOURNAL,
+        find: 'sql.undo.run();\n      sql.release.run();\n      return { kind: "refused"',
+        replace: 'sql.release.run();\n      return { kind: "refused"',
+      },
+    ],
+  },
+  {
+    name: "a busy actor is evicted",
+    plants: "An order leaves memory in the middle of a step, and has two hosts.",
+    breaks: [18, 20],
+    first: "crashes",
+    edits: [
+      {
+        file: SUPERVISOR,
+        find: "if (actor.idle) this.#residents.delete(id);",
+        replace: "this.#residents.delete(id);\n      void actor;",
+      },
+    ],
+  },
+  {
+    name: "cursor committed before the step",
+    plants: "The position in the node's stream is durable before the settlement that it stands for.",
+    breaks: [9],
+    first: "crashes",
+    edits: [
+      {
+        file: "src/orders/settle.ts",
+        find: '  const command = { type: "Settled", settledAt, receivedMsats } as const;',
+        replace:
+          '  const command = { type: "Settled", settledAt, receivedMsats } as const;\n  if (cursor) await journal.note((db) => { db.run("INSERT OR REPLACE INTO cursors VALUES (?, ?)", [cursor.name, cursor.value]); return null; });',
+      },
+    ],
+  },
+  {
+    name: "timer lost at restart",
+    plants: "Deadlines of the last process wait until some other order moves.",
+    breaks: [5, 20],
+    first: "crashes",
+    edits: [
+      {
+        file: "actors/runtime/deadlines.ts",
+        find: "this.#stopped = false;\n    this.#arm();",
+        replace: "this.#stopped = false;",
+      },
+    ],
+  },
+  {
+    name: "events are rewritten",
+    plants: "The fold forgets who asked to cancel, while the stored state remembers.",
+    breaks: [18, 19],
+    first: "interleavings",
+    edits: [
+      {
+        file: "actors/order/decision.ts",
+        find: "this.#order = evolve(this.#order, event);",
+        replace:
+          'this.#order = event.type === "CancelAsked" ? { ...this.#order, cancelAskedAt: this.now } : evolve(this.#order, event);',
+      },
+    ],
+  },
+];
