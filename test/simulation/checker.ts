@@ -35,6 +35,8 @@ export interface CheckerOptions {
   readonly db: Database;
   readonly books: Database;
   readonly orders: Orders;
+  /** Activations on the same account that are not ours; none by default. */
+  readonly strangers?: ReadonlySet<string>;
   /** The first violation ends the run. */
   readonly violated: (violation: unknown) => void;
 }
@@ -46,7 +48,7 @@ export class Checker implements Listener {
   /** How often each kind was reached. */
   readonly kinds = new Map<string, number>();
 
-  constructor({ db, books, orders, violated }: CheckerOptions) {
+  constructor({ db, books, orders, strangers = new Set(), violated }: CheckerOptions) {
     this.#violated = violated;
     this.#evidence = {
       db,
@@ -55,6 +57,7 @@ export class Checker implements Listener {
       store: new Store(db),
       destinations: new Map(),
       activations: new Map(),
+      strangers,
       paid: new Set(),
       secrets: new Set(),
       sms: new Map(),

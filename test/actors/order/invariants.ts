@@ -38,9 +38,18 @@ const AWAITED: Readonly<Record<string, Effect["kind"]>> = {
   "closing:cancelling": "cancel",
   "finishing:looking": "look",
   "finishing:finishing": "finish",
+  "resolving:asking": "resolve",
   "refunding:paying": "refund",
   "refundUnknown:asking": "findRefund",
 };
+
+const ENDS_LINK: ReadonlySet<OrderEvent["type"]> = new Set([
+  "DestinationSet",
+  "AddressSet",
+  "AddressAsked",
+  "RefundStarted",
+  "ClaimWindowClosed",
+]);
 
 /** What the node says of a payment this soon after its answer was lost may race the send. */
 const SEND_GRACE_MS = 120_000;
@@ -86,6 +95,8 @@ export class Watcher {
   #feeMsats = 0;
   /** Buys of which it is known whether they happened. */
   readonly #knownBuys = new Set<number>();
+  /** Digest of the withdraw link that is out. */
+  #link: string | null = null;
   /** Refund hashes that the journal owns for this order. */
   readonly #claimed = new Set<string>();
 
@@ -117,6 +128,7 @@ export class Watcher {
     twin.#feeMsats = this.#feeMsats;
     for (const attempt of this.#knownBuys) twin.#knownBuys.add(attempt);
     for (const hash of this.#claimed) twin.#claimed.add(hash);
+    twin.#link = this.#link;
     return twin;
   }
 
@@ -133,6 +145,7 @@ export class Watcher {
     this.#buying(told);
     this.#refunds(told);
     this.#numberEnds(told);
+    this.#links(told);
     this.#keysAreNew(told);
     shape(told);
   }
@@ -164,6 +177,18 @@ export class Watcher {
     const isOfThis = told.type === "RefundAnswered" || attempt === 1 || known || raceOver;
     if (answer.kind === "failed" && isOfThis) this.#dead.add(attempt);
     if (searching && answer.kind === "never_sent" && raceOver && !known) this.#dead.add(attempt);
+  }
+
+  /** A link is for its holder, once, and over when another way is taken. */
+  #links(told: Told): void {
+    const { command, decision } = told;
+    if (command.type === "LinkUsed" && command.secretHash !== this.#link) {
+      must(decision.events.length === 0 && !decision.reply.ok, "14: a link opens to its secret, and once", told);
+    }
+    for (const event of decision.events) {
+      if (event.type === "LinkIssued") this.#link = event.secretHash;
+      else if (ENDS_LINK.has(event.type)) this.#link = null;
+    }
   }
 
   /** The money and the times that the node's word sets, counted again. */

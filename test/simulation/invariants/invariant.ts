@@ -67,6 +67,8 @@ export interface Evidence {
   readonly destinations: Map<string, string>;
   /** Which order holds or held each activation. */
   readonly activations: Map<string, string>;
+  /** Activations that somebody else with the same account bought. */
+  readonly strangers: ReadonlySet<string>;
   /** Payment hashes of invoices that a wallet paid. */
   readonly paid: Set<string>;
   /** Texts that nobody but their customer may see. */

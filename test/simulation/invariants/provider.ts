@@ -57,7 +57,8 @@ export const boughtIsFound: Invariant = {
 /** Activations that no order knows must be covered, lane by lane, by orders that may have bought them. */
 function unexplained(evidence: Evidence, invariant: 12, covers: (order: Order) => boolean): void {
   const strangers = activationsOf(evidence).filter(
-    ({ id, status }) => !evidence.activations.has(String(id)) && status !== 8 && status !== 10,
+    ({ id, status }) =>
+      !evidence.activations.has(String(id)) && !evidence.strangers.has(String(id)) && status !== 8 && status !== 10,
   );
   if (strangers.length === 0) return;
   const buyers = [...evidence.orders.all()].filter((order) => mayHaveBought(order) && covers(order));

@@ -3,6 +3,8 @@ import type { Mutant } from "./mutant.ts";
 
 const UNPAID = "actors/order/lifecycle/unpaid.ts";
 const REFUNDING = "actors/order/lifecycle/refunding.ts";
+const RESOLVING = "actors/order/lifecycle/resolving.ts";
+const LADDER = "actors/order/lifecycle/ladder.ts";
 const WAITING = "actors/order/lifecycle/waiting.ts";
 const MOVES = "actors/order/moves.ts";
 const LEDGER = "actors/order/ledger.ts";
@@ -93,8 +95,54 @@ export const MONEY: readonly Mutant[] = [
     edits: [
       {
         file: MOVES,
-        find: "const amountSats = floorToSats(owedMsats);\n  const { paymentHash, invoice } = destination;",
-        replace: "const amountSats = step.order.terms.priceSats;\n  const { paymentHash, invoice } = destination;",
+        find: "const amountSats = floorToSats(owedMsats);\n  const { paymentHash, invoice } = usable;",
+        replace: "const amountSats = step.order.terms.priceSats;\n  const { paymentHash, invoice } = usable;",
+      },
+    ],
+  },
+  {
+    name: "address while a refund is out",
+    plants: "An address that is given while nobody knows whether the refund was paid is asked and paid.",
+    breaks: [2],
+    first: "interleavings",
+    edits: [
+      {
+        file: REFUNDING,
+        find: 'AddressGiven: { ...addressRefused, does: "refused: REFUND_NOT_PENDING, an attempt may still succeed" },',
+        replace: 'AddressGiven: { does: "asked", run: (step, { address }) => payToAddress(step, address) },',
+      },
+    ],
+  },
+  {
+    name: "address never asked again",
+    plants: "An address that was silent is not asked any more when its pause is over.",
+    breaks: [5, 18, 20],
+    first: "interleavings",
+    edits: [
+      {
+        file: RESOLVING,
+        find: "      else startRefund(step);",
+        replace: '      else overdue(step, "address_overdue");',
+      },
+    ],
+  },
+  {
+    name: "link without its secret",
+    plants: "A withdraw link opens to any secret.",
+    breaks: [14],
+    first: "interleavings",
+    edits: [{ file: LADDER, find: "step.order.withdrawLink?.secretHash !== secretHash", replace: "false" }],
+  },
+  {
+    name: "link used twice",
+    plants: "A withdraw link stays good after it was used.",
+    breaks: [14],
+    first: "interleavings",
+    edits: [
+      {
+        file: "actors/order/evolve.ts",
+        find: "(order.withdrawLink ? { ...order, withdrawLink: null } : order)",
+        replace: "order",
       },
     ],
   },
