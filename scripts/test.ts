@@ -51,6 +51,8 @@ const LANES: readonly Lane[] = [
     command: [bun, "test/simulation/simulate.ts", ...(full ? ["--orders=5000"] : ["--orders=400", "--seed=1"])],
   },
   { name: "interleavings", command: [bun, "test/simulation/interleavings.ts", full ? "--depth=7" : "--depth=5"] },
+  { name: "crash points", command: [bun, "test/simulation/crashes.ts", `--extent=${full ? "full" : "short"}`] },
+  { name: "planted bugs", command: [bun, "test/simulation/mutate.ts", ...(full ? [] : ["--pick=5"])] },
   { name: "torture", command: [bun, "test/torture/torture.ts", ...(full ? ["--kills=200"] : ["--short"])] },
   { name: "executable", command: [bun, "scripts/try-build.ts"] },
 ];

@@ -27,7 +27,7 @@ export const MONEY: readonly Mutant[] = [
   {
     name: "refund after an SMS",
     plants: "A message that the last look before the cancel shows is stored, and the number is closed all the same.",
-    breaks: [3],
+    breaks: [3, 5, 13],
     first: "interleavings",
     edits: [
       {
@@ -136,7 +136,7 @@ export const MONEY: readonly Mutant[] = [
   {
     name: "link used twice",
     plants: "A withdraw link stays good after it was used.",
-    breaks: [14],
+    breaks: [6, 14],
     first: "interleavings",
     edits: [
       {
