@@ -32,7 +32,8 @@ export function createAccount({ world, log, journal, provider, rules }: AccountO
   const standing = new ProviderStanding({
     world,
     provider,
-    onTrouble: (trouble) => log.error({ trouble }, "provider account trouble"),
+    // Having to wait for a moment is no alarm: sales pause, and go on by themselves.
+    onTrouble: (trouble) => log[trouble === "rate_limited" ? "warn" : "error"]({ trouble }, "provider account trouble"),
     bars: record.bars(world.now()),
     onBarred: (service, country, until) => {
       log.error({ service, country, until: iso(until) }, "the provider bars a service and country");

@@ -33,6 +33,8 @@ export interface HeaderSource {
 const MAX_VALUE = 8 * 1024;
 /** Each costs an HMAC chain to verify; clients present one or two. */
 const MAX_CREDENTIALS = 8;
+/** Words that are tried as macaroons, good or not: decoding costs microseconds each, and 8 KiB hold thousands of small ones. */
+const MAX_TRIED = 64;
 /** Hex macaroons with the preimage in a caveat; the first two names are the newer ones. */
 const HEX_HEADERS = ["token", "grpc-metadata-token", "macaroon", "grpc-metadata-macaroon"] as const;
 
@@ -58,8 +60,11 @@ class Collector implements Presentation {
   readonly credentials: Presented[] = [];
   malformed = false;
   readonly #seen = new Set<string>();
+  #tried = 0;
 
-  add(bytes: Uint8Array | null, preimage: string | null): void {
+  add(word: string, decode: (word: string) => Uint8Array | null, preimage: string | null): void {
+    this.#tried += 1;
+    const bytes = this.#tried > MAX_TRIED ? null : decode(word);
     const macaroon = bytes && decodeMacaroon(bytes);
     if (!bytes || !macaroon) {
       this.malformed = true;
@@ -90,7 +95,7 @@ function readAuthorization(value: string, found: Collector): void {
   let open = false;
   let afterColon = false;
   const close = (preimage: string | null) => {
-    for (const macaroon of macaroons.splice(0)) found.add(decodeBase64(macaroon), preimage);
+    for (const macaroon of macaroons.splice(0)) found.add(macaroon, decodeBase64, preimage);
     open = false;
     afterColon = false;
   };
@@ -116,6 +121,6 @@ function readHex(value: string, found: Collector): void {
     return;
   }
   for (const word of value.split(",")) {
-    if (word.trim() !== "") found.add(decodeHex(word.trim()), null);
+    if (word.trim() !== "") found.add(word.trim(), decodeHex, null);
   }
 }

@@ -196,13 +196,20 @@ describe("the parser", () => {
     "distinct real macaroons": fill(`L402 ${M}:${P},`),
   };
   for (const [what, value] of Object.entries(adversarial)) {
-    test(`takes 8 KiB of ${what} in under 5 ms`, () => {
+    test(`takes 8 KiB of ${what} in a few ms`, () => {
       expect(value.length).toBeLessThanOrEqual(limit);
       const headers = new Headers({ authorization: value, macaroon: value, token: value });
       const times = Array.from({ length: 25 }, () => cpuMs(() => presentedIn(headers)));
-      expect(Math.min(...times)).toBeLessThan(5);
+      // A tenth of this where it was written.
+      expect(Math.min(...times)).toBeLessThan(20);
     });
   }
+
+  test("tries so many words and no more", () => {
+    const after = (words: number) => presentedAs(`L402 ${"AgIA,".repeat(words)}${M}:${P}`);
+    expect(summary(after(60))).toEqual([[M, P]]);
+    expect(after(8 * 200)).toMatchObject({ credentials: [], malformed: true });
+  });
 
   test("never throws, whatever the headers hold", () => {
     const piece = fc.oneof(
