@@ -86,7 +86,7 @@ export interface AssemblyOptions {
   readonly keys: RootKeys;
   /** Default: none. */
   readonly revocations?: Revocations;
-  /** Beside the log and the metrics: told of every committed step. */
+  /** Beside the log and the metrics: told of every committed step, and of every one that broke. */
   readonly observer?: Observer;
 }
 
@@ -188,6 +188,7 @@ export function assemble(options: AssemblyOptions) {
       },
       crashed(id, error, quarantined) {
         observer.crashed?.(id, error, quarantined);
+        options.observer?.crashed?.(id, error, quarantined);
         if (!quarantined) return;
         // A person looks into it, and it keeps nobody else waiting.
         purchases.forget(id);

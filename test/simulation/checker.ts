@@ -93,6 +93,7 @@ export class Checker implements Listener {
     let seen = from;
     for (const event of events) {
       if (!seen) {
+        if (event.type !== "Opened") throw new Violation(19, `${event.type} without an order`);
         const order = evolve(null, event);
         seen = { order, held: false, served: false, refunds: 0, payments: 0, statuses: new Set([status(order)]) };
         this.#check(seen, event);

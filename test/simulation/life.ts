@@ -11,7 +11,7 @@ import { PricePeer } from "../../src/sandbox/prices.ts";
 import { ProviderPeer } from "../../src/sandbox/provider/peer.ts";
 import type { PeerKind } from "./calls.ts";
 import { Chance, Fate } from "./chance.ts";
-import { Checker } from "./checker.ts";
+import { Checker, Violation } from "./checker.ts";
 import { type Commons, customer } from "./customers.ts";
 import { Crash, DiskFull } from "./disk.ts";
 import type { WorldFault } from "./faults.ts";
@@ -205,6 +205,10 @@ class Life {
         committed: (order, events) => {
           this.#say(`${order.id} ${events.map((event) => event.type).join(",")} -> ${order.state.kind}`);
           this.#checker.committed(order, events);
+        },
+        crashed: (id, error) => {
+          this.#violation ??=
+            error instanceof Violation ? error : new Violation(18, `${id}: a step broke: ${error.message}`);
         },
       },
       log: { write: (line) => this.#checker.logged(line) },

@@ -58,6 +58,23 @@ const shared: Scenario = {
   },
 };
 
+const crowded: Scenario = {
+  name: "two orders with one place in memory",
+  ends: ["refunded refunded"],
+  endsLate: ["refunded refunded"],
+  env: { MAX_RESIDENTS: "1" },
+  play: async (stage) => {
+    const [first, second] = [new Customer(stage, "a"), new Customer(stage, "b")];
+    for (const customer of [first, second]) {
+      await customer.buy({ service: "tg", country: "US", refundInvoice: customer.refundInvoice() });
+    }
+    await stage.town.sleep(3 * MINUTE + 5 * SECOND);
+    // At the same instant: while the step of one is written, the other comes in, and then the first again.
+    await Promise.all([first.cancel(), second.cancel(), first.cancel()]);
+    for (const customer of [first, second]) await customer.toTheEnd();
+  },
+};
+
 const latePayment: Scenario = {
   name: "paid while the process was away",
   short: true,
@@ -94,6 +111,7 @@ export const MONEY_SCENARIOS: readonly Scenario[] = [
   refundUnder("refund that is held and then fails", "in_flight", { resolveAfterSeconds: 300, resolve: "failed" }),
   refundUnder("refund proven by a wrong preimage", "wrong_preimage"),
   shared,
+  crowded,
   latePayment,
   lateRental,
 ];

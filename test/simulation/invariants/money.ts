@@ -1,4 +1,6 @@
 /** Invariants 1 to 10: money. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import { ledgerOf } from "../../../actors/order/ledger.ts";
 import { REFUND_INVOICE_LIFE_MS } from "../../../actors/order/policy.ts";
@@ -40,7 +42,11 @@ export const oneRefund: Invariant = {
   says: "At most one successful refund per order",
   event(_, seen, event) {
     const { order } = seen;
-    if (event.type === "RefundPaid" && seen.refunds > 0) throw new Violation(2, `${order.id}: refunded twice`);
+    if (event.type === "RefundPaid") {
+      if (seen.refunds > 0) throw new Violation(2, `${order.id}: refunded twice`);
+      if (bytesToHex(sha256(hexToBytes(event.preimage))) !== event.paymentHash)
+        throw new Violation(2, `${order.id}: a refund is paid, and its preimage proves nothing`);
+    }
     if (event.type !== "RefundStarted") return;
     const { state } = order;
     const pending = state.kind === "refundUnknown" || (state.kind === "refunding" && state.step === "paying");

@@ -76,9 +76,9 @@ export const PRIVACY: readonly Mutant[] = [
       },
       {
         file: FRONT,
-        find: "return order?.terms.paymentHash === bearer.paymentHash ? order : null;",
+        find: "      if (!order) return notFound();\n      const { kind } = order.state;",
         replace:
-          "if (order && order.terms.paymentHash !== bearer.paymentHash) throw new JournalUnavailable();\n    return order;",
+          '      if (!order && this.#options.supervisor.read(bearer.orderId as OrderId)) return problem("INVALID_MACAROON", "Not yours");\n      if (!order) return notFound();\n      const { kind } = order.state;',
       },
     ],
   },
