@@ -8,7 +8,7 @@ import { rebindProvider } from "./binding.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { openJournal } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
-import { lockDataDir } from "./lock.ts";
+import { AlreadyRunning, lockDataDir } from "./lock.ts";
 import { type LoadedNames, loadNames } from "./names.ts";
 import { runBackup } from "./ops/backup.ts";
 import { runDoctor } from "./ops/doctor.ts";
@@ -29,6 +29,7 @@ const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Li
   l402-numbers check-config    check the environment and exit
   l402-numbers healthcheck     ask the running server whether it is ready
   l402-numbers doctor          compare journals, states and ledger; list what waits for a person
+  l402-numbers doctor --peers  compare with node and provider as well; with --repair put right what is safe; see doctor --help
   l402-numbers doctor find ID  one order, by order id, payment hash, invoice or activation id
   l402-numbers backup DEST     copy the database while the server runs, without SMS texts and keys
   l402-numbers macaroon ...    inspect, narrow, mint again or revoke a credential; see macaroon --help
@@ -55,16 +56,10 @@ async function main(args: readonly string[]): Promise<number> {
     const { problems } = loadNames(config);
     return problems.length > 0 ? mistakes(problems) : print("The configuration is good");
   }
-  if (command === "doctor") {
-    return runDoctor(rest, {
-      dataDir: config.dataDir,
-      now: Date.now(),
-      rules: config.banRules,
-      out: (line) => console.log(line),
-    });
-  }
+  if (command === "doctor") return doctor(rest, config);
   if (command === "backup") {
-    return runBackup(rest, { dataDir: config.dataDir, now: Date.now(), out: (line) => console.log(line) });
+    const now = Date.now() + (await clockOffset(config));
+    return runBackup(rest, { dataDir: config.dataDir, now, out: (line) => console.log(line) });
   }
   if (command === "macaroon") return macaroon(rest, config);
   if (command === "rebind-provider") return rebind(config);
@@ -90,6 +85,53 @@ function mistakes(problems: readonly string[]): number {
 function print(text: string): number {
   console.log(text);
   return 0;
+}
+
+/** How far the sandbox's clock is ahead; 0 without one, or when it cannot be asked. */
+async function clockOffset({ peers, dataDir }: Config): Promise<number> {
+  if (peers.kind === "real") return 0;
+  if (peers.url === null) return readClockOffset(dataDir);
+  try {
+    const response = await fetch(new URL("/sandbox/clock", peers.url));
+    const { offsetMs } = (await response.json()) as { readonly offsetMs?: unknown };
+    return typeof offsetMs === "number" && Number.isFinite(offsetMs) ? offsetMs : 0;
+  } catch {
+    return 0;
+  }
+}
+
+async function doctor(args: readonly string[], config: Config): Promise<number> {
+  const world = new RealWorld(await clockOffset(config));
+  return runDoctor(args, {
+    dataDir: config.dataDir,
+    now: world.now(),
+    world,
+    rules: config.banRules,
+    peers: async () => {
+      const sandbox = await sandboxFor(config, world);
+      const addresses =
+        config.peers.kind === "real" ? realAddresses(config.peers) : sandboxAddresses(sandbox.url, config.peers.node);
+      const { node, provider } = createPeers(world, config, addresses);
+      return { world, node, provider, close: sandbox.stop };
+    },
+    out: (line) => console.log(line),
+  });
+}
+
+/** The sandbox of the running server, or one on the same books when none runs. @throws Error when it cannot be found */
+async function sandboxFor({ peers, dataDir }: Config, world: RealWorld): Promise<Pick<Sandbox, "url" | "stop">> {
+  const nothing = async () => {};
+  if (peers.kind === "real") return { url: "", stop: nothing };
+  if (peers.url !== null) return { url: peers.url, stop: nothing };
+  try {
+    lockDataDir(dataDir)();
+  } catch (error) {
+    if (!(error instanceof AlreadyRunning)) throw error;
+    if (peers.port === 0) throw new Error("The sandbox of the running server is on an unknown port: set SANDBOX_PORT");
+    return { url: `http://127.0.0.1:${peers.port}`, stop: nothing };
+  }
+  const { smsAfterMs, bans, node } = peers;
+  return startSandbox({ world, dataDir, port: 0, hostname: "127.0.0.1", smsAfterMs, bans, node, webhooks: () => [] });
 }
 
 function macaroon(args: readonly string[], config: Config): Promise<number> {

@@ -55,6 +55,20 @@ export type Effect =
 export type EffectKind = Effect["kind"];
 export type EffectOf<K extends EffectKind> = Extract<Effect, { kind: K }>;
 
+/**
+ * Effects that move money or numbers, or say where they go. While nobody knows what was done since the books were lost, none of them may
+ * be performed; the others only ask.
+ */
+export const CONSEQUENTIAL: ReadonlySet<EffectKind> = new Set<EffectKind>([
+  "buy",
+  "findBuy",
+  "cancel",
+  "finish",
+  "release",
+  "resolve",
+  "refund",
+]);
+
 /** The command that each effect comes back as. */
 export interface ResultOf {
   askNode: CommandOf<"Settled"> | CommandOf<"NodeAnswered">;

@@ -19,6 +19,11 @@ export interface EffectRunnerOptions {
   readonly deliver: (orderId: OrderId, command: Command, key: string) => Promise<unknown>;
   /** Whether offering again is of no use: the order is set aside or gone. The effect is found interrupted at the next start. */
   readonly hopeless: (error: unknown) => boolean;
+  /**
+   * Whether an effect must not be performed in this life of the process. It stays where it was committed, and is found interrupted at the
+   * next start. Default: none.
+   */
+  readonly holds?: (effect: Effect, order: Order) => boolean;
   /** A handler threw, or a result was not taken: a bug or a lost peer, told to the log. */
   readonly failed: (effect: EffectKind, error: unknown) => void;
 }
@@ -29,6 +34,7 @@ export class EffectRunner {
   readonly #options: EffectRunnerOptions;
   /** Keys under way: the same key never runs twice at once. */
   readonly #running = new Set<string>();
+  #held = 0;
   #stopped = false;
 
   constructor(options: EffectRunnerOptions) {
@@ -39,8 +45,16 @@ export class EffectRunner {
     return this.#running.size;
   }
 
+  /** Effects that were held back. */
+  get held(): number {
+    return this.#held;
+  }
+
   perform(order: Order, effects: readonly Effect[]): void {
-    for (const effect of effects) void this.#run(order.id, effect);
+    for (const effect of effects) {
+      if (this.#options.holds?.(effect, order)) this.#held++;
+      else void this.#run(order.id, effect);
+    }
   }
 
   /**

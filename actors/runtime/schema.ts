@@ -115,9 +115,12 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Keys of `meta`: what a copy says of itself, and which life of its directory a database belongs to. */
+/**
+ * Keys of `meta`. `backup`: this is a copy of that time, and what happened since is not known (`{takenAt}`). `restored`: it was, and has been
+ * compared with node and provider (`{takenAt, matchedAt}`).
+ */
 export const META_BACKUP = "backup";
-export const META_INCARNATION = "incarnation";
+export const META_RESTORED = "restored";
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -9,7 +9,7 @@ import { deadline, type Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";
 import { Actor, type Envelope, Quarantined, type Surroundings, type Told } from "./actor.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type EffectHandlers, EffectRunner } from "./effects.ts";
+import { type EffectHandlers, EffectRunner, type EffectRunnerOptions } from "./effects.ts";
 import { type CommitResult, type Journal, JournalUnavailable, type Transition } from "./journal.ts";
 import { sleep, type World } from "./world.ts";
 
@@ -36,6 +36,8 @@ export interface SupervisorOptions {
   readonly world: World;
   readonly journal: Journal;
   readonly handlers: EffectHandlers;
+  /** See `EffectRunnerOptions`. */
+  readonly holds?: EffectRunnerOptions["holds"];
   readonly observer?: Observer;
   /** Actors kept in memory at most; those that are busy do not count against it. */
   readonly maxResidents: number;
@@ -56,10 +58,11 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    const { world, journal, handlers } = options;
+    const { world, journal, handlers, holds } = options;
     this.#runner = new EffectRunner({
       world,
       handlers,
+      ...(holds && { holds }),
       deliver: (id, command, key) => this.tell(id, command, { finished: key }),
       hopeless: (error) => error instanceof Quarantined || error instanceof UnknownOrder,
       failed: (kind, error) => this.#observe((observer) => observer.effectFailed?.(kind, error)),
@@ -80,6 +83,11 @@ export class Supervisor {
 
   get runningEffects(): number {
     return this.#runner.running;
+  }
+
+  /** Effects that were held back since the start. */
+  get heldEffects(): number {
+    return this.#runner.held;
   }
 
   /** Asks again about every effect that the last process left unfinished, then starts the deadlines. */

@@ -16,6 +16,7 @@ import { type Multiplier, quoteSats } from "../pricing/quote.ts";
 import type { RateBook } from "../pricing/rate.ts";
 import { ProviderUnavailable } from "../provider/port.ts";
 import { type Admission, temporarily } from "./admission.ts";
+import { DESCRIPTIONS } from "./descriptions.ts";
 import type { CreateInput } from "./desk.ts";
 import { type DestinationRules, readDestination, refundToSend } from "./destination.ts";
 import type { Owner } from "./holders.ts";
@@ -184,10 +185,3 @@ export class Opening {
 }
 
 const noRate = (): Problem => temporarily("No current bitcoin price is known", 30);
-
-/** What the payer's wallet shows. Never the service: an invoice travels. */
-const DESCRIPTIONS = {
-  "receive-sms": "SMS verification number",
-  "receive-sms-reactivate": "SMS verification number, another code",
-  "rent-number": "Phone number rental",
-} as const;

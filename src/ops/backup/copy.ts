@@ -5,7 +5,7 @@
  */
 import { constants, Database } from "bun:sqlite";
 import { pathToFileURL } from "node:url";
-import { META_BACKUP, META_INCARNATION } from "../../../actors/runtime/schema.ts";
+import { META_BACKUP } from "../../../actors/runtime/schema.ts";
 
 /** What is not copied of a table; the columns are left empty. Their rows stay: an order knows how many messages it has. */
 const LEFT_OUT: Readonly<Record<string, readonly string[]>> = { messages: ["code", "text", "sender"] };
@@ -69,7 +69,6 @@ function copyAll(db: Database, mark: Mark): Copied {
   const schema = db.query<{ user_version: number }, []>("PRAGMA source.user_version").get()?.user_version ?? 0;
   db.run(`PRAGMA main.user_version = ${schema}`);
   // Whoever starts on this file must know what it is (docs/operating.md, "Restore").
-  db.run("DELETE FROM main.meta WHERE key = ?", [META_INCARNATION]);
   db.run("INSERT OR REPLACE INTO main.meta VALUES (?, ?)", [META_BACKUP, JSON.stringify(mark)]);
   return {
     schema,

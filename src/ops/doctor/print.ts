@@ -1,6 +1,8 @@
 /** The examination as text for a terminal, and as one JSON object for machines. */
 import { iso, type Millis } from "../../../actors/runtime/world.ts";
+import type { PeersReport } from "../peers/report.ts";
 import { count, type Examination } from "./examine.ts";
+import { agrees, peersJson, peersText } from "./print-peers.ts";
 import { CHECKS, type Check, type Finding, MAX_KEPT } from "./report.ts";
 import type { Waiting } from "./waiting.ts";
 
@@ -8,7 +10,7 @@ const MAX_SHOWN = 20;
 const ACCOUNTS = ["received", "kept", "refunded", "fees", "owed", "unclaimed"] as const;
 const COSTS = ["provider", "numbers", "loss"] as const;
 
-export function examinationText(examination: Examination, now: Millis): string[] {
+export function examinationText(examination: Examination, now: Millis, peers: PeersReport | null = null): string[] {
   const { findings } = examination;
   return [
     `Doctor, ${iso(now)}`,
@@ -20,9 +22,10 @@ export function examinationText(examination: Examination, now: Millis): string[]
     ...ledgerLines(examination),
     "",
     ...accountLines(examination),
+    ...(peers ? peersText(peers) : []),
     ...waitingLines(examination),
     "",
-    conclusion(examination),
+    conclusion(examination, peers),
   ];
 }
 
@@ -120,18 +123,19 @@ const plural = (n: number, one: string): string => `${count(n)} ${one}${n === 1 
 const more = (left: number): string[] =>
   left > 0 ? [`  and ${count(left)} more (--json lists up to ${count(MAX_KEPT)})`] : [];
 
-function conclusion({ findings, waiting }: Examination): string {
-  const books = findings.total === 0 ? "The books are sound" : plural(findings.total, "finding");
+function conclusion({ findings, waiting }: Examination, peers: PeersReport | null): string {
+  const sound = findings.total === 0 ? "The books are sound" : plural(findings.total, "finding");
+  const books = peers && !agrees(peers) ? `${sound}; look at what node and provider say` : sound;
   return waiting.operator === 0 ? `${books}.` : `${books}; waiting for you: ${count(waiting.operator)}.`;
 }
 
-export function examinationJson(examination: Examination, now: Millis): string {
+export function examinationJson(examination: Examination, now: Millis, peers: PeersReport | null = null): string {
   const { binding, backupOf, orders, byKind, events, tombstones, ledger, findings, waiting, account, quick } =
     examination;
   const { operator, customer, past, unclaimed, overdue } = waiting;
   return JSON.stringify({
     checkedAt: iso(now),
-    clean: isClean(examination),
+    clean: isClean(examination) && (peers === null || agrees(peers)),
     backupOf,
     binding: binding && { network: binding.network, sandbox: binding.sandbox },
     orders,
@@ -147,6 +151,7 @@ export function examinationJson(examination: Examination, now: Millis): string {
       barred: account.barred.map((pair) => ({ ...pair, until: iso(pair.until) })),
     },
     findings: { total: findings.total, list: findings.kept },
+    ...(peers && { peers: peersJson(peers) }),
     waiting: {
       operator,
       customer,

@@ -11,7 +11,10 @@ const nothing: Command = { type: "Looked", answer: { kind: "unavailable" } };
 
 class Hopeless extends Error {}
 
-function runner(deliver: (command: Command, key: string) => Promise<unknown> = () => Promise.resolve()) {
+function runner(
+  deliver: (command: Command, key: string) => Promise<unknown> = () => Promise.resolve(),
+  holds?: (effect: Effect, order: Order) => boolean,
+) {
   const world = new ManualWorld();
   const effects = new ScriptedEffects();
   const order: Order = opening(1, world.now()).order;
@@ -21,6 +24,7 @@ function runner(deliver: (command: Command, key: string) => Promise<unknown> = (
   const running = new EffectRunner({
     world,
     handlers: effects.handlers,
+    ...(holds && { holds }),
     deliver: (id, command, key) => {
       expect(id).toBe(order.id);
       delivered.push({ command, key, at: world.now() - start });
@@ -60,6 +64,24 @@ describe("an effect", () => {
     await world.settle();
     expect(delivered.map(({ command }) => command)).toEqual([lostResult(effect)]);
     expect(failed).toEqual([{ effect: "look", error }]);
+  });
+});
+
+describe("an effect that is held back", () => {
+  test("is not performed, nobody waits for it, and the others run", async () => {
+    const {
+      world,
+      effects,
+      order,
+      delivered,
+      runner: run,
+    } = runner(undefined, ({ key }, of) => key === "a" && of.id === idOf(1));
+    run.perform(order, [look("a"), look("b")]);
+    expect([run.held, run.running]).toEqual([1, 1]);
+    effects.last("look").answer(nothing);
+    await world.advance(10 * MINUTE);
+    expect(delivered.map(({ key }) => key)).toEqual(["b"]);
+    expect([effects.asked.length, run.running]).toEqual([1, 0]);
   });
 });
 

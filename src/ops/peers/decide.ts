@@ -1,0 +1,90 @@
+/**
+ * What a person found out about one order, told to it while nobody serves: that its refund was paid, that its customer was served, or that
+ * neither happened and it goes on by itself.
+ */
+import { floorToSats } from "../../../actors/order/money.ts";
+import type { Order } from "../../../actors/order/state.ts";
+import { numberOf } from "../../../actors/order/state.ts";
+import { status } from "../../../actors/order/status.ts";
+import { iso } from "../../../actors/runtime/world.ts";
+import type { NumberProvider } from "../../provider/port.ts";
+import { OurBooks } from "./books.ts";
+import type { DoctorPeers } from "./evidence.ts";
+import type { Workbench } from "./workbench.ts";
+
+export type Decision =
+  | { readonly kind: "paid"; readonly paymentHash: string }
+  | { readonly kind: "served" }
+  | { readonly kind: "release" };
+
+export interface Decided {
+  readonly ok: boolean;
+  readonly words: string;
+}
+
+/** A payment is begun after its order was paid; clocks may differ. */
+const SKEW_MS = 3_600_000;
+
+const no = (words: string): Decided => ({ ok: false, words });
+
+/** @param peers needed for `paid` only. @throws NodeUnavailable, ProviderUnavailable, Quarantined, JournalUnavailable */
+export async function decideByHand(
+  bench: Workbench,
+  orderId: string,
+  decision: Decision,
+  peers: Pick<DoctorPeers, "node" | "provider"> | null,
+): Promise<Decided> {
+  const books = new OurBooks(bench.journal.db);
+  const order = books.byId(orderId);
+  if (!order) return no("No such order");
+  switch (decision.kind) {
+    case "paid":
+      return peers ? paid(bench, order, decision.paymentHash, peers) : no("The node has to be asked");
+    case "served": {
+      await bench.tell(order.id, { type: "Reconciled", finding: { kind: "served" } });
+      const after = books.byId(orderId) ?? order;
+      if (after.seq === order.seq) return no(`${stands(order)}: nothing is owed for it, or a refund of it may be out`);
+      return { ok: true, words: stands(after) };
+    }
+    case "release": {
+      if (order.doubtSince === undefined) return no(`${stands(order)}, and not in doubt`);
+      await bench.tell(order.id, { type: "Reconciled", finding: { kind: "doubt_over" } });
+      return { ok: true, words: `${stands(order)}; it goes on by itself at the next start, and may be refunded` };
+    }
+  }
+}
+
+async function paid(
+  bench: Workbench,
+  order: Order,
+  paymentHash: string,
+  { node, provider }: Pick<DoctorPeers, "node" | "provider">,
+): Promise<Decided> {
+  if (!order.payment) return no(`${stands(order)}: nothing was paid for it`);
+  if (!node.history) return no(`${node.traits.name} does not list its past`);
+  const listed = await node.history.paid(order.payment.settledAt - SKEW_MS);
+  const payment = listed.find((one) => one.paymentHash === paymentHash && one.state.kind === "succeeded");
+  if (payment?.state.kind !== "succeeded")
+    return no("The node has paid nothing with this payment hash since the order was paid");
+  const books = new OurBooks(bench.journal.db);
+  const owner = books.byRefundHash(paymentHash);
+  if (owner && owner.id !== order.id) return no(`This payment belongs to order ${owner.id}`);
+  const amountSats = floorToSats(payment.amountMsats);
+  if (amountSats !== floorToSats(order.owedMsats)) {
+    return no(`The node paid ${amountSats} sat, and ${floorToSats(order.owedMsats)} sat are owed`);
+  }
+  const { preimage, feeMsats } = payment.state;
+  const numberRefunded = await wasGivenBack(order, provider);
+  const finding = { kind: "refund_paid", paymentHash, amountSats, feeMsats, preimage, numberRefunded } as const;
+  await bench.tell(order.id, { type: "Reconciled", finding });
+  const after = books.byId(order.id);
+  if (after?.refund?.paymentHash !== paymentHash) return no(`${stands(order)}: the refund does not fit it`);
+  return { ok: true, words: `${stands(after)}; ${amountSats} sat of ${iso(payment.startedAt)} are its refund` };
+}
+
+async function wasGivenBack(order: Order, provider: NumberProvider): Promise<boolean> {
+  const number = numberOf(order);
+  return number !== null && (await provider.look(number.activationId, number.boughtAt)).standing === "refunded";
+}
+
+const stands = (order: Order): string => `Order ${order.id} is ${status(order)} (${order.state.kind})`;

@@ -1,0 +1,84 @@
+/**
+ * The orders while nobody serves them: each can be told something, and it is written like any step. Nothing is performed: what a step asks of
+ * the world stays in the database and is found interrupted, that is asked about, at the next start.
+ */
+import type { Command } from "../../../actors/order/commands.ts";
+import type { EffectHandlers } from "../../../actors/runtime/effects.ts";
+import type { Journal } from "../../../actors/runtime/journal.ts";
+import { META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
+import { Supervisor } from "../../../actors/runtime/supervisor.ts";
+import { iso, type World } from "../../../actors/runtime/world.ts";
+import { openJournal } from "../../database.ts";
+import type { Settlement } from "../../lightning/port.ts";
+import { lockDataDir } from "../../lock.ts";
+import { settle } from "../../orders/settle.ts";
+
+const MAX_RESIDENTS = 100;
+
+const never = (): Promise<never> => Promise.reject(new Error("An effect was performed while nobody serves"));
+const HANDLERS: EffectHandlers = {
+  askNode: never,
+  buy: never,
+  findBuy: never,
+  look: never,
+  cancel: never,
+  finish: never,
+  release: never,
+  resolve: never,
+  refund: never,
+  findRefund: never,
+  notify: never,
+};
+
+export class Workbench {
+  readonly journal: Journal;
+  readonly #world: World;
+  readonly #supervisor: Supervisor;
+  readonly #unlock: () => void;
+
+  /** @throws AlreadyRunning while a server has the database, UnusableFile */
+  constructor(dataDir: string, world: World) {
+    this.#unlock = lockDataDir(dataDir);
+    try {
+      this.#world = world;
+      this.journal = openJournal(dataDir, world);
+      const engine = { world, journal: this.journal, handlers: HANDLERS, maxResidents: MAX_RESIDENTS };
+      this.#supervisor = new Supervisor({ ...engine, holds: () => true });
+    } catch (error) {
+      this.#unlock();
+      throw error;
+    }
+  }
+
+  /** Resolves once it is durable. @throws Quarantined, UnknownOrder, JournalUnavailable */
+  async tell(orderId: string, command: Command): Promise<void> {
+    await this.#supervisor.tell(orderId as Parameters<Supervisor["tell"]>[0], command);
+  }
+
+  /** What the stream of settlements would have told. An order whose row is gone comes back. */
+  settled(settlement: Settlement): Promise<void> {
+    return settle(settlement, null, { world: this.#world, journal: this.journal, supervisor: this.#supervisor });
+  }
+
+  /** These books were compared with node and provider: money moves again at the next start. */
+  async matched(): Promise<void> {
+    await this.journal.note((db) => {
+      const row = db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(META_BACKUP);
+      if (!row) return null;
+      const { takenAt } = JSON.parse(row.value) as { readonly takenAt: string };
+      const value = JSON.stringify({ takenAt, matchedAt: iso(this.#world.now()) });
+      db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [
+        META_RESTORED,
+        value,
+      ]);
+      db.run("DELETE FROM meta WHERE key = ?", [META_BACKUP]);
+      return null;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#supervisor.drain(0);
+    this.journal.close();
+    this.#unlock();
+  }
+}
