@@ -138,5 +138,7 @@ function field(value: unknown, name: string): unknown {
 }
 
 function unixSeconds(value: unknown): Millis | null {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value * 1000 : null;
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && Number.isSafeInteger(value * 1000)
+    ? value * 1000
+    : null;
 }

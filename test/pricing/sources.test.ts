@@ -98,10 +98,13 @@ for (const [name, source, body] of malformed) {
 }
 
 test("a time that makes no sense is replaced by when we asked", async () => {
-  json({ bitcoin: { usd: 67187.34, last_updated_at: "soon" } });
   const before = world.now();
-  const quote = await coinGecko({ baseUrl: base }).quote(world);
-  expect("at" in quote && quote.at >= before).toBe(true);
+  // The last is a whole number of seconds, and none of milliseconds.
+  for (const last_updated_at of ["soon", -1, 1.5, 1e15]) {
+    json({ bitcoin: { usd: 67187.34, last_updated_at } });
+    const quote = await coinGecko({ baseUrl: base }).quote(world);
+    expect("at" in quote && quote.at >= before && quote.at <= world.now()).toBe(true);
+  }
 });
 
 test("refusals, redirects, HTML, floods, hanging and dead servers are no quote", async () => {

@@ -16,7 +16,7 @@ import { adapterFor, PURCHASE, type Route, serve, stopServers, usd } from "./her
 afterAll(stopServers);
 
 /** What waits at the end is sent at 10 a second, in real time. */
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 30_000;
 
 const CODES = SHIPPED_SERVICES.rows.map(({ code }) => code);
 
