@@ -27,7 +27,7 @@ const LANES: readonly Lane[] = [
   { name: "types", command: [bun, bin("tsc"), "--noEmit"] },
   { name: "lint and format", command: [bun, bin("biome"), "ci", "--error-on-warnings", "."] },
   { name: "lifecycle table", command: [bun, "scripts/lifecycle-doc.ts", "--check"] },
-  { name: "unit and HTTP", command: [bun, "test", PATIENT, ...repeated] },
+  { name: "unit and HTTP", command: [bun, "test", "--parallel=2", PATIENT, ...repeated] },
   {
     name: "whole lives",
     command: [

@@ -152,8 +152,8 @@ describe("the offset", () => {
     await clock.advance(3_600);
     books.close();
     const offset = readClockOffset(directory);
-    expect(Math.abs(offset - world.offset)).toBeLessThanOrEqual(2);
-    expect(Math.abs(new RealWorld(offset).now() - world.now())).toBeLessThanOrEqual(2);
+    expect(Math.abs(offset - world.offset)).toBeLessThan(250);
+    expect(Math.abs(new RealWorld(offset).now() - world.now())).toBeLessThan(250);
   });
 
   test("is taken over by a world that was started without it", async () => {
