@@ -16,8 +16,10 @@ import { providerEffects } from "./effects/provider.ts";
 import type { RootKeys } from "./l402/keys.ts";
 import { NOTHING_REVOKED, type Revocations } from "./l402/revocations.ts";
 import { boundNode } from "./lightning/bound.ts";
+import type { LateOutbox } from "./lightning/outbox.ts";
 import type { LightningNode, NodeInfo } from "./lightning/port.ts";
 import { SettlementFeed } from "./lightning/settlements.ts";
+import { sqliteOutbox } from "./lightning/sqlite-outbox.ts";
 import { NodeStanding } from "./lightning/standing.ts";
 import { askAddress } from "./lnurl/pay.ts";
 import { NostrNotifier } from "./notices/nostr.ts";
@@ -57,6 +59,8 @@ export interface ServicePeers {
   readonly sandbox: boolean;
   /** Hears of trouble that any provider call met; set by the service. */
   readonly troubles: { listener: (trouble: AccountTrouble) => void };
+  /** Where the node keeps what it is about to send; set by the service. */
+  readonly outbox: LateOutbox;
 }
 
 /** The settings that the application itself needs; the rest concerns the process and HTTP. */
@@ -119,6 +123,7 @@ export function assemble(options: AssemblyOptions) {
   const account = createAccount({ world, log, journal, provider, rules: config.banRules });
   const { guard, standing: providerStanding } = account;
   peers.troubles.listener = (trouble) => providerStanding.met(trouble);
+  peers.outbox.behind = sqliteOutbox(journal);
   const isOurs = (info: NodeInfo): boolean => {
     try {
       checkNode(info, bound);

@@ -8,8 +8,8 @@ import { AddressSet } from "./api/address.ts";
 import { parseRootKeys } from "./l402/keys.ts";
 import { NODE_KINDS, type NodeAddress, type NodeKind } from "./node.ts";
 import { readNode } from "./node-config.ts";
+import { configuredRelayUrl } from "./nostr/relay-url.ts";
 import { parseSecretKey } from "./notices/keys.ts";
-import { configuredRelayUrl } from "./notices/relay-url.ts";
 import { LOG_LEVELS, type LogLevel } from "./ops/logs.ts";
 import { type Multiplier, parseMultiplier } from "./pricing/quote.ts";
 import type { BanRules } from "./provider/guard.ts";
@@ -63,7 +63,7 @@ export const SETTINGS = [
     group: "Lightning",
     name: "LIGHTNING_URL",
     fallback: "sandbox:",
-    help: "The node: lnd+https://host:8080, cln+https://host:3010, phoenixd+http://host:9740, or sandbox:.",
+    help: "The node: lnd+https://host:8080, cln+https://host:3010, phoenixd+http://host:9740, nostr+walletconnect://..., or sandbox:.",
     secret: true,
   },
   {
@@ -222,7 +222,7 @@ export const SETTINGS = [
     group: "Sandbox",
     name: "SANDBOX_NODE",
     fallback: "lnd",
-    help: "What the loopback node speaks: lnd, cln or phoenixd.",
+    help: "What the loopback node speaks: lnd, cln, phoenixd or nwc.",
   },
   {
     group: "Sandbox",

@@ -1,13 +1,15 @@
 /** The part of the configuration that names the Lightning node and its secrets. Mistakes are collected like all others. */
-import { NODE_KINDS, NODE_URLS, type NodeAddress, type NodeKind, parseNodeUrl } from "./node.ts";
+import { NODE_URLS, type NodeAddress, type NodeKind, parseNodeUrl } from "./node.ts";
 
+/** A wallet connection is a secret as a whole, and has no other. */
 const SECRETS = {
   lnd: { setting: "LIGHTNING_MACAROON", name: "LND" },
   cln: { setting: "LIGHTNING_RUNE", name: "Core Lightning" },
   phoenixd: { setting: "LIGHTNING_PASSWORD", name: "phoenixd" },
-} as const satisfies Record<NodeKind, { readonly setting: string; readonly name: string }>;
+} as const satisfies Record<Exclude<NodeKind, "nwc">, { readonly setting: string; readonly name: string }>;
+const WITH_SECRET = ["lnd", "cln", "phoenixd"] as const;
 
-type Setting = "LIGHTNING_URL" | "LIGHTNING_TLS_CERT_FILE" | (typeof SECRETS)[NodeKind]["setting"];
+type Setting = "LIGHTNING_URL" | "LIGHTNING_TLS_CERT_FILE" | (typeof SECRETS)[keyof typeof SECRETS]["setting"];
 
 /** As `config.ts` reads settings. */
 interface Reader {
@@ -32,14 +34,17 @@ export function readNode(read: Reader, sandbox: boolean): NodeAddress {
     cln: rune === "" || RUNE.test(rune) ? rune : read.wrong("LIGHTNING_RUNE", "a rune", ""),
     phoenixd: read.text("LIGHTNING_PASSWORD"),
   };
-  for (const kind of NODE_KINDS) {
+  for (const kind of WITH_SECRET) {
     const { setting, name } = SECRETS[kind];
     if (url?.kind === kind && secrets[kind] === "") read.problems.push(`${setting} is needed to talk to ${name}`);
     if ((url || sandbox) && url?.kind !== kind && secrets[kind] !== "") {
-      const what = url ? `names ${SECRETS[url.kind].name}` : "names no node";
+      const what = url
+        ? `names ${url.kind === "nwc" ? "a wallet connection" : SECRETS[url.kind].name}`
+        : "names no node";
       read.problems.push(`${setting} is set, but LIGHTNING_URL ${what}`);
     }
   }
+  if (url?.kind === "nwc") return url;
   const baseUrl = url?.baseUrl ?? "";
   switch (url?.kind) {
     case "cln":

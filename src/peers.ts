@@ -2,6 +2,7 @@
 import type { World } from "../actors/runtime/world.ts";
 import type { ServicePeers } from "./assembly.ts";
 import type { Config, Peers } from "./config.ts";
+import { LateOutbox } from "./lightning/outbox.ts";
 import { createNode, loopbackNode, type NodeAddress, type NodeKind } from "./node.ts";
 import { FirebaseRates } from "./pricing/firebase.ts";
 import { coinbase, coinGecko, kraken, mempoolSpace, type PriceSource } from "./pricing/sources.ts";
@@ -37,15 +38,17 @@ export const sandboxAddresses = (url: string, node: NodeKind = "lnd"): PeerAddre
 
 export function createPeers(world: World, config: Config, addresses: PeerAddresses): ServicePeers {
   const { node, heroSms, relays, sandbox } = addresses;
+  const outbox = new LateOutbox();
   const troubles = { listener: (_: AccountTrouble) => {} };
   return {
-    node: createNode(world, node),
+    node: createNode(world, node, outbox),
     provider: createHeroSms({ world, ...heroSms, onTrouble: (trouble) => troubles.listener(trouble) }),
     priceSources: priceSources(config, addresses),
     sharedRates: sharedRates(world, config),
     notifier: config.nostr && { ...config.nostr, relays: relays ?? config.nostr.relays },
     sandbox,
     troubles,
+    outbox,
   };
 }
 

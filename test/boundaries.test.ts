@@ -89,7 +89,7 @@ test("HTTP talks to the application, never to the engine or to a peer", () => {
 });
 
 test("an effect calls ports, never a vendor, HTTP or the application", () => {
-  const vendor = /^src\/(lightning\/(lnd|cln|phoenixd)|provider\/herosms|notices\/nostr|pricing\/)/;
+  const vendor = /^src\/(lightning\/(lnd|cln|phoenixd|nwc)|provider\/herosms|notices\/nostr|pricing\/)/;
   const above = /^src\/(api|orders|ops|catalog|l402)\//;
   expect(offences("src/effects/", (imported) => !vendor.test(imported) && !above.test(imported))).toEqual([]);
 });
@@ -98,6 +98,7 @@ test.each([
   ["lightning", "lnd"],
   ["lightning", "cln"],
   ["lightning", "phoenixd"],
+  ["lightning", "nwc"],
   ["provider", "herosms"],
 ])("only what puts the service together knows which kind of %s it is", (port, vendor) => {
   const ofVendor = (path: string) => path.startsWith(`src/${port}/${vendor}/`) || path === `src/${port}/${vendor}.ts`;

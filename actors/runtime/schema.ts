@@ -113,6 +113,10 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE messages_2 RENAME TO messages;
   CREATE INDEX messages_stored ON messages (stored_at);
   `,
+  `
+  -- Requests to pay whose wallet may act on them late: while one is fresh, only the same one is sent again.
+  CREATE TABLE outbox (payment_hash TEXT PRIMARY KEY, request TEXT NOT NULL, sent_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -4,10 +4,10 @@
  * `wrapEvent`, which reads the clock and the random source itself and has no place for NIP-40's `expiration`.
  */
 import { schnorr } from "@noble/curves/secp256k1.js";
-import { bytesToHex, hexToBytes } from "@noble/curves/utils.js";
 import { encrypt, getConversationKey } from "nostr-tools/nip44";
-import { type EventTemplate, getEventHash, type NostrEvent } from "nostr-tools/pure";
+import { getEventHash, type NostrEvent } from "nostr-tools/pure";
 import type { World } from "../../actors/runtime/world.ts";
+import { publicKeyOf, seconds, sign } from "../nostr/event.ts";
 
 const PRIVATE_MESSAGE = 14;
 const SEAL = 13;
@@ -22,18 +22,11 @@ export interface PrivateMessage {
   readonly content: string;
 }
 
-/** Signs an event with a key, its randomness from the world. Several ms of CPU. */
-export function sign(world: World, template: EventTemplate, secretKey: Uint8Array): NostrEvent {
-  const unsigned = { ...template, pubkey: bytesToHex(schnorr.getPublicKey(secretKey)) };
-  const id = getEventHash(unsigned);
-  return { ...unsigned, id, sig: bytesToHex(schnorr.sign(hexToBytes(id), secretKey, world.random(32))) };
-}
-
 /** The sealed message: only the recipient can read it and see who sent it. */
 export function seal(world: World, message: PrivateMessage, secretKey: Uint8Array): NostrEvent {
   const rumor = {
     kind: PRIVATE_MESSAGE,
-    pubkey: bytesToHex(schnorr.getPublicKey(secretKey)),
+    pubkey: publicKeyOf(secretKey),
     created_at: seconds(world),
     tags: [
       ["p", message.to],
@@ -55,11 +48,6 @@ export function wrap(world: World, sealed: NostrEvent, to: string, ttlSeconds: n
   ];
   const content = encryptTo(world, to, ephemeral, sealed);
   return sign(world, { kind: GIFT_WRAP, created_at: backdated(world), tags, content }, ephemeral);
-}
-
-/** Unix time in whole seconds, as events carry it. */
-export function seconds(world: World): number {
-  return Math.floor(world.now() / 1000);
 }
 
 function encryptTo(world: World, to: string, secretKey: Uint8Array, content: object): string {

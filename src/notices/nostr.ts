@@ -9,12 +9,13 @@
  */
 import type { EventTemplate, NostrEvent } from "nostr-tools/pure";
 import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
+import { seconds, sign } from "../nostr/event.ts";
+import { type Conversation, fetchNewest, publish } from "../nostr/relay.ts";
+import { configuredRelayUrl, publicRelayUrl } from "../nostr/relay-url.ts";
 import { isLoopback, isPublicAddress, type Resolve, systemResolve } from "../public-host.ts";
-import { seal, seconds, sign, wrap } from "./gift-wrap.ts";
+import { seal, wrap } from "./gift-wrap.ts";
 import { parseNpub } from "./keys.ts";
 import type { NoticeOutcome, Notifier } from "./port.ts";
-import { type Conversation, fetchNewest, publish } from "./relay.ts";
-import { configuredRelayUrl, publicRelayUrl } from "./relay-url.ts";
 
 export interface NostrOptions {
   /** The service's own key: notices come from it, and it answers NIP-42 challenges. */

@@ -221,6 +221,7 @@ export class Retention {
       db.run("DELETE FROM hints WHERE at < ?", [now - times.hintMs]);
       // Long enough for an order that was found buying after the longest outage: a buy without an intent counts as never sent.
       db.run("DELETE FROM intents WHERE sent_at < ?", [now - times.scrubMs]);
+      db.run("DELETE FROM outbox WHERE sent_at < ?", [now - times.scrubMs]);
       // The answer of most buys is taken within seconds; the intent of one that is still looked for is needed.
       db.run(
         `DELETE FROM intents WHERE sent_at < ?

@@ -4,17 +4,19 @@ import type { Accept } from "../sockets.ts";
 import { ClnServer } from "./cln/peer.ts";
 import { LndServer } from "./lnd/peer.ts";
 import { createNetwork, type Network, type NetworkOptions, type NodeServer } from "./network.ts";
+import { NwcServer } from "./nwc/peer.ts";
 import { TRAMPOLINE_FEE } from "./phoenixd/payments.ts";
 import { PhoenixdServer } from "./phoenixd/peer.ts";
 import type { Wallet } from "./wallet.ts";
 
-export const NODE_KINDS = ["lnd", "cln", "phoenixd"] as const;
+export const NODE_KINDS = ["lnd", "cln", "phoenixd", "nwc"] as const;
 export type NodeKind = (typeof NODE_KINDS)[number];
 
 const SERVERS: Readonly<Record<NodeKind, new (network: Network) => NodeServer>> = {
   lnd: LndServer,
   cln: ClnServer,
   phoenixd: PhoenixdServer,
+  nwc: NwcServer,
 };
 /** What sending costs, where it is not the route's. */
 const FEES: Partial<Record<NodeKind, (msat: number) => number>> = { phoenixd: TRAMPOLINE_FEE };

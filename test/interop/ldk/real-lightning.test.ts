@@ -11,6 +11,7 @@ import { RealWorld } from "../../../actors/runtime/world.ts";
 import { SHIPPED_COUNTRIES } from "../../../src/catalog/countries.ts";
 import { SHIPPED_SERVICES } from "../../../src/catalog/services.ts";
 import { loadConfig } from "../../../src/config.ts";
+import { loopbackNode } from "../../../src/node.ts";
 import { createLog } from "../../../src/ops/logs.ts";
 import type { OrderView } from "../../../src/orders/view.ts";
 import { createPeers, sandboxAddresses } from "../../../src/peers.ts";
@@ -70,7 +71,7 @@ async function startAgain(): Promise<void> {
       blockedServices: new Set(),
       blockedCountries: new Set(),
     },
-    peers: createPeers(world, loaded.config, { ...addresses, node: { ...addresses.node, baseUrl: front.url } }),
+    peers: createPeers(world, loaded.config, { ...addresses, node: loopbackNode("lnd", front.url) }),
     webhookSecret: WEBHOOK_SECRET,
   });
 }

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { type Sats, sats } from "../../../actors/order/money.ts";
 import { feeCapOf } from "../../../actors/order/policy.ts";
 import { RealWorld } from "../../../actors/runtime/world.ts";
+import { MemoryOutbox } from "../../../src/lightning/outbox.ts";
 import type { LightningNode, Payment } from "../../../src/lightning/port.ts";
 import { checkRefundInvoice } from "../../../src/lightning/refund-invoice.ts";
 import { SettlementFeed } from "../../../src/lightning/settlements.ts";
@@ -38,6 +39,12 @@ export interface Dialect {
   readonly remembersReasons: boolean;
   /** Whether the settlement of an invoice that was paid is told again after a restart from a cursor before it. */
   readonly replays: boolean;
+  /** How the node tells without a payment that it would not pay; default: as it would on paying. */
+  readonly receiveOnly?: { readonly call: string; readonly fault: string };
+  /** Those of `before` that say for sure that nothing was paid; default: none but "unauthorized". */
+  readonly refusals?: readonly string[];
+  /** How long a payment that never reached the node may still reach it, in seconds; default 0. */
+  readonly mayComeLate?: number;
 }
 
 export interface Taken {
@@ -80,7 +87,8 @@ export class Bench {
         }
       },
     });
-    this.node = createNode(world, loopbackNode(dialect.kind, `http://127.0.0.1:${this.#server.port}`));
+    const address = loopbackNode(dialect.kind, `http://127.0.0.1:${this.#server.port}`);
+    this.node = createNode(world, address, new MemoryOutbox());
     this.feed = new SettlementFeed({
       world,
       node: this.node,

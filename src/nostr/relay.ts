@@ -6,10 +6,10 @@
  * Instead of the library's relay pool, which keeps its own timers, prints what relays send to the console, and lets a
  * refused authentication end as an unhandled rejection.
  */
-import { type Filter, matchFilter } from "nostr-tools/filter";
-import { makeAuthEvent } from "nostr-tools/nip42";
-import { type Event, type EventTemplate, type NostrEvent, validateEvent, verifyEvent } from "nostr-tools/pure";
+import type { Filter } from "nostr-tools/filter";
+import type { Event, EventTemplate, NostrEvent } from "nostr-tools/pure";
 import type { World } from "../../actors/runtime/world.ts";
+import { Authentication, type Frame, readEvent, readFrame, wantsAuth } from "./frames.ts";
 
 export interface Conversation {
   readonly world: World;
@@ -62,7 +62,6 @@ export function fetchNewest(conversation: Conversation, filter: Filter): Promise
 
 /** Said by a reader of frames: authenticate, then make the request again. */
 const AUTHENTICATE = "authenticate";
-type Frame = readonly unknown[];
 
 /**
  * Opens a socket, makes the request and hands frames to `read` until it gives an outcome; `lost` is the outcome when the
@@ -91,11 +90,11 @@ function converse<Outcome>(
     const giveUp = () => end(lost);
     const stopTimer = world.at(world.now() + timeoutMs, giveUp);
     signal.addEventListener("abort", giveUp, { once: true });
-    const auth = new Authentication(conversation);
+    const auth = new Authentication(url, conversation.sign);
     let frames = 0;
     const received = (text: string) => {
       if (over) return;
-      const frame = ++frames <= MAX_FRAMES ? readFrame(text) : null;
+      const frame = ++frames <= MAX_FRAMES ? readFrame(text, MAX_FRAME) : null;
       if (!frame) return giveUp();
       const next = auth.read(frame);
       if (next === "done") return void socket.send(JSON.stringify(request));
@@ -110,59 +109,4 @@ function converse<Outcome>(
     const opened = () => socket.send(JSON.stringify(request));
     const socket = world.connect(url, { opened, received, closed: giveUp });
   });
-}
-
-/** NIP-42 for one conversation: at most one answer, and only when the relay refused to go on without. */
-class Authentication {
-  readonly #conversation: Conversation;
-  #challenge: string | null = null;
-  #isWanted = false;
-  #answer: NostrEvent | null = null;
-
-  constructor(conversation: Conversation) {
-    this.#conversation = conversation;
-  }
-
-  /** Takes the frames that concern authentication: the challenge, and the relay's word on our answer. */
-  read([type, subject, ok]: Frame): "not_mine" | "waiting" | "done" | "refused" {
-    if (type === "AUTH" && typeof subject === "string") {
-      this.#challenge = subject;
-      return "waiting";
-    }
-    if (type !== "OK" || this.#answer === null || subject !== this.#answer.id) return "not_mine";
-    return ok === true ? "done" : "refused";
-  }
-
-  /** The relay refused to go on without; false when we have answered already and there is nothing more to offer. */
-  want(): boolean {
-    this.#isWanted = true;
-    return this.#answer === null;
-  }
-
-  /** The answer to send now, once. */
-  answer(): NostrEvent | null {
-    if (!this.#isWanted || this.#challenge === null || this.#answer !== null) return null;
-    const { sign, url } = this.#conversation;
-    this.#answer = sign(makeAuthEvent(url, this.#challenge));
-    return this.#answer;
-  }
-}
-
-function readFrame(data: string): Frame | null {
-  if (data.length > MAX_FRAME) return null;
-  try {
-    const frame: unknown = JSON.parse(data);
-    return Array.isArray(frame) ? frame : null;
-  } catch {
-    return null;
-  }
-}
-
-function readEvent(value: unknown, filter: Filter): Event | null {
-  const event = value as Event;
-  return validateEvent(event) && matchFilter(filter, event) && verifyEvent(event) ? event : null;
-}
-
-function wantsAuth(reason: unknown): boolean {
-  return typeof reason === "string" && reason.startsWith("auth-required:");
 }

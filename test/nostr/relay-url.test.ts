@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { configuredRelayUrl, publicRelayUrl } from "../../src/notices/relay-url.ts";
+import { configuredRelayUrl, publicRelayUrl } from "../../src/nostr/relay-url.ts";
 import { isPublicAddress } from "../../src/public-host.ts";
 
 const strict = { allowLoopback: false };

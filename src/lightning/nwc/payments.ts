@@ -1,0 +1,205 @@
+/**
+ * Payments of a wallet behind NWC, so that a refund is paid exactly once. The protocol has no fee limit, no time limit, and no
+ * word for a payment that may still come: a relay can hand over a request late, and a wallet that was away acts on it then. So
+ * a request is stored before it goes out; while it is fresh, only the same one goes out again; and "not found" is believed
+ * only when no old request can come any more, and only of a wallet that has shown that it finds what it paid.
+ */
+
+import type { Event } from "nostr-tools/pure";
+import { msats } from "../../../actors/order/money.ts";
+import type { Millis } from "../../../actors/runtime/world.ts";
+import { AnswerLost } from "../../wire.ts";
+import { count, isObject, parseJson, provenPreimage, wordOf } from "../answers.ts";
+import { readInvoice } from "../bolt11.ts";
+import type { KeptRequest, Outbox } from "../outbox.ts";
+import type { MayPay, Payment, PaymentHash, PaymentOutcome, PaymentState } from "../port.ts";
+import type { Sealed } from "./client.ts";
+import type { Wallet } from "./wallet.ts";
+
+const PAY = "pay_invoice";
+/** How much longer than the payment's own limit its answer is waited for; the request says that it is void then. */
+const GRACE_MS = 15_000;
+/** Wallets that do not heed that have been seen to act on requests of up to five minutes ago. */
+const MAY_COME_LATE_MS = 10 * 60_000;
+
+/** Codes of a request that the wallet did not act on. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  RATE_LIMITED: "rate_limited",
+  NOT_IMPLEMENTED: "unsupported",
+  RESTRICTED: "not_permitted",
+  UNAUTHORIZED: "not_permitted",
+  QUOTA_EXCEEDED: "quota_exceeded",
+  INSUFFICIENT_BALANCE: "insufficient_balance",
+  UNSUPPORTED_ENCRYPTION: "unsupported",
+  PAYMENT_FAILED: "failed",
+};
+
+const CANNOT_FIND: PaymentOutcome = { kind: "unknown", reason: "cannot_find_payments" };
+
+export class NwcPayments {
+  readonly #wallet: Wallet;
+  readonly #outbox: Outbox;
+  /** Whether the wallet was seen to find a payment that it made: else its "not found" says nothing. */
+  #findsPayments = false;
+
+  constructor(wallet: Wallet, outbox: Outbox) {
+    this.#wallet = wallet;
+    this.#outbox = outbox;
+  }
+
+  /** Pays, and waits for the answer at most `timeoutSeconds` and 15 s. Never throws: whatever goes wrong is `unknown`. */
+  async pay(payment: Payment): Promise<PaymentOutcome> {
+    try {
+      return await this.#send(payment);
+    } catch (error) {
+      return { kind: "unknown", reason: error instanceof AnswerLost ? `answer_lost_${error.why}` : "adapter_error" };
+    }
+  }
+
+  async #send(payment: Payment): Promise<PaymentOutcome> {
+    const { paymentHash, timeoutSeconds } = payment;
+    const { world } = this.#wallet;
+    const kept = this.#outbox.get(paymentHash);
+    const isOver = await this.#hasExpired(payment);
+    if (kept !== null || isOver) {
+      // What became of an earlier request comes first.
+      const found = await this.#find(paymentHash);
+      if (found !== null && found.kind !== "failed") return found;
+      if (found === null && kept !== null && this.#mayCome(kept)) {
+        const event = freshEvent(kept, world.now());
+        if (!event) return { kind: "unknown", reason: "may_come_late" };
+        return this.#ask(paymentHash, { method: PAY, event }, validUntil(event) - world.now());
+      }
+      if (isOver) return (await this.#canFind()) ? { kind: "failed", reason: "invoice_expired" } : CANNOT_FIND;
+    }
+    return this.#ask(paymentHash, await this.#seal(payment), timeoutSeconds * 1000 + GRACE_MS);
+  }
+
+  /** A wallet says in words of its own that an invoice is over, so it is not asked. @throws NodeUnavailable */
+  async #hasExpired({ bolt11 }: Payment): Promise<boolean> {
+    const read = readInvoice(bolt11, await this.#wallet.network());
+    return read.ok && read.facts.expiresAt <= this.#wallet.world.now();
+  }
+
+  /** A new request, stored. @throws NodeUnavailable */
+  async #seal({ bolt11, amountSats, paymentHash, timeoutSeconds }: Payment): Promise<Sealed> {
+    const { client, world } = this.#wallet;
+    const params = { invoice: bolt11, amount: amountSats * 1000 };
+    const request = await client.seal(PAY, params, timeoutSeconds * 1000 + GRACE_MS);
+    await this.#outbox.put(paymentHash, { text: JSON.stringify(request.event), sentAt: world.now() });
+    return request;
+  }
+
+  /** Publishes a stored request, and says what its answer proves. @throws AnswerLost */
+  async #ask(paymentHash: PaymentHash, request: Sealed, timeoutMs: number): Promise<PaymentOutcome> {
+    const answer = await this.#wallet.client.send(request, timeoutMs);
+    if (!answer.ok) return await this.#afterError(paymentHash, answer.code);
+    const preimage = provenPreimage(answer.result.preimage, paymentHash);
+    if (!preimage) return { kind: "unknown", reason: "wrong_preimage" };
+    await this.#outbox.drop(paymentHash);
+    const fee = count(answer.result.fees_paid);
+    // The look-up also shows whether the wallet finds what it paid.
+    const state = fee === null || !this.#findsPayments ? await this.lookup(paymentHash).catch(() => null) : null;
+    const known = state?.kind === "succeeded" ? state.feeMsats : null;
+    // A wallet that says no fee may have taken one; then it is not known here.
+    return { kind: "succeeded", preimage, feeMsats: msats(fee ?? known ?? 0) };
+  }
+
+  /** What an error proves, together with what the wallet knows about the hash. */
+  async #afterError(hash: PaymentHash, code: string): Promise<PaymentOutcome> {
+    const refusal = wordOf(REFUSALS, code);
+    // Answered, and over: it is not acted on later.
+    if (refusal !== undefined) await this.#outbox.drop(hash);
+    const found = await this.#find(hash).catch(() => undefined);
+    if (found && (found.kind !== "failed" || refusal === undefined)) return found;
+    // INTERNAL, OTHER and the like are said of what was never begun, and of what went wrong halfway.
+    if (found === undefined || refusal === undefined) return { kind: "unknown", reason: "refused_unconfirmed" };
+    return { kind: "failed", reason: refusal };
+  }
+
+  /** The state of the payment of a hash; publishes a stored request again while it is fresh. @throws NodeUnavailable */
+  async lookup(hash: PaymentHash): Promise<PaymentState> {
+    const found = await this.#find(hash);
+    if (found !== null) return found;
+    const { world, client } = this.#wallet;
+    const kept = this.#outbox.get(hash);
+    if (kept !== null && this.#mayCome(kept)) {
+      const event = freshEvent(kept, world.now());
+      if (!event) return { kind: "unknown", reason: "may_come_late" };
+      // The same event: a wallet that has had it drops it.
+      client.link.publish(event);
+      return { kind: "unknown", reason: "published_again" };
+    }
+    return (await this.#canFind()) ? { kind: "never_sent" } : CANNOT_FIND;
+  }
+
+  /** Whether the wallet may still act on a request that was never answered. */
+  #mayCome({ sentAt }: KeptRequest): boolean {
+    return this.#wallet.world.now() - sentAt < MAY_COME_LATE_MS;
+  }
+
+  /** What the wallet says about the payment of a hash, or null when it knows of none. @throws NodeUnavailable */
+  async #find(hash: PaymentHash): Promise<PaymentOutcome | null> {
+    const transaction = await this.#wallet.lookup(hash);
+    if (transaction === null) return null;
+    if (transaction.type !== "outgoing") return { kind: "unknown", reason: "wrong_payment" };
+    this.#findsPayments = true;
+    const preimage = provenPreimage(transaction.preimage, hash);
+    if (preimage) return { kind: "succeeded", preimage, feeMsats: transaction.feesMsats ?? msats(0) };
+    switch (transaction.state) {
+      case "failed":
+        return { kind: "failed", reason: "failed" };
+      case "pending":
+      case "accepted":
+        return { kind: "in_flight" };
+      case "settled":
+        return { kind: "unknown", reason: "wrong_preimage" };
+      // Alby Hub says so of whatever has not settled when its invoice is over, also of what is under way.
+      case "expired":
+        return { kind: "unknown", reason: "expired" };
+      case null:
+        return transaction.settledAt === null ? { kind: "in_flight" } : { kind: "unknown", reason: "no_proof" };
+    }
+  }
+
+  /**
+   * Whether "not found" means that there is no payment: the wallet finds one that it surely made, or it lists none at all, not
+   * even one under way. @throws NodeUnavailable
+   */
+  async #canFind(): Promise<boolean> {
+    if (this.#findsPayments) return true;
+    for await (const { type, paymentHash } of this.#wallet.list({ type: "outgoing", unpaid: true })) {
+      if (type !== "outgoing") continue;
+      this.#findsPayments = (await this.#wallet.lookup(paymentHash))?.type === "outgoing";
+      return this.#findsPayments;
+    }
+    return true;
+  }
+
+  /** By what the wallet says it can do for us. @throws NodeUnavailable */
+  async mayPay(): Promise<MayPay> {
+    const { methods, isLnbits } = await this.#wallet.facts();
+    if (!methods.includes("pay_invoice")) {
+      return { ok: false, reason: 'The connection may not pay: make one that allows "pay_invoice"' };
+    }
+    if (isLnbits) {
+      return {
+        ok: false,
+        reason: "The wallet is LNbits, which cannot pay invoices without an amount, as refunds have",
+      };
+    }
+    return { ok: true };
+  }
+}
+
+/** The stored event while it is valid, else null. */
+function freshEvent({ text }: KeptRequest, now: Millis): Event | null {
+  const event = parseJson(text);
+  if (!isObject(event) || typeof event.id !== "string" || !Array.isArray(event.tags)) return null;
+  return now < validUntil(event as unknown as Event) ? (event as unknown as Event) : null;
+}
+
+/** In ms; NIP-40. */
+function validUntil(event: Event): number {
+  return Number(event.tags.find(([name]) => name === "expiration")?.[1] ?? 0) * 1000;
+}

@@ -1,0 +1,68 @@
+/**
+ * A payment as a wallet describes it (NIP-47: lookup_invoice, list_transactions). `state` is optional, and what is there
+ * instead is not alike: LNbits gives every payment that is not pending a settle time, also one that failed, and shows the
+ * preimage of invoices that nobody paid; Alby Hub calls a payment that is under way "expired" once its invoice is.
+ */
+import { type Msats, msats } from "../../../actors/order/money.ts";
+import type { Millis } from "../../../actors/runtime/world.ts";
+import { count, hash32, type Json } from "../answers.ts";
+import { readInvoice } from "../bolt11.ts";
+import type { Network, PaymentHash, Settlement } from "../port.ts";
+
+export interface Transaction {
+  readonly type: "incoming" | "outgoing";
+  /** Null where the wallet says none. */
+  readonly state: "pending" | "settled" | "accepted" | "expired" | "failed" | null;
+  readonly paymentHash: PaymentHash;
+  readonly preimage: unknown;
+  readonly amountMsats: Msats;
+  /** Null when it is not said. */
+  readonly feesMsats: Msats | null;
+  readonly createdAt: Millis | null;
+  readonly settledAt: Millis | null;
+  readonly expiresAt: Millis | null;
+  readonly invoice: string | null;
+  readonly metadata: unknown;
+}
+
+const STATES = ["pending", "settled", "accepted", "expired", "failed"] as const;
+
+/** Null when a field that is always there is wrong. */
+export function readTransaction(value: Json, network: Network | null): Transaction | null {
+  const { type, amount, invoice, state } = value;
+  const paymentHash = hash32(value.payment_hash);
+  const amountMsats = count(amount);
+  if ((type !== "incoming" && type !== "outgoing") || !paymentHash || amountMsats === null) return null;
+  const known = STATES.find((word) => word === state) ?? null;
+  if (known === null && state !== undefined && state !== null && state !== "") return null;
+  const fees = count(value.fees_paid);
+  const text = typeof invoice === "string" && invoice !== "" ? invoice : null;
+  return {
+    type,
+    state: known,
+    paymentHash,
+    preimage: value.preimage,
+    amountMsats: msats(amountMsats),
+    feesMsats: fees === null ? null : msats(fees),
+    createdAt: time(value.created_at),
+    settledAt: time(value.settled_at),
+    expiresAt: time(value.expires_at) ?? (text !== null && network !== null ? expiryOf(text, network) : null),
+    invoice: text,
+    metadata: value.metadata,
+  };
+}
+
+/** The settlement of an incoming transaction that is known to have settled. */
+export function toSettlement({ paymentHash, settledAt, amountMsats }: Transaction): Settlement | null {
+  return settledAt === null ? null : { paymentHash, settledAt, receivedMsats: amountMsats };
+}
+
+function time(seconds: unknown): Millis | null {
+  const whole = count(seconds);
+  return whole === null || whole === 0 ? null : whole * 1000;
+}
+
+function expiryOf(invoice: string, network: Network): Millis | null {
+  const read = readInvoice(invoice, network);
+  return read.ok ? read.facts.expiresAt : null;
+}

@@ -1,0 +1,29 @@
+/** The methods under whose names a wallet's answers can be made to fail, and how. */
+import { PAYMENT_FAULTS } from "../payments.ts";
+
+export const NWC_ACTIONS = [
+  "get_info",
+  "get_balance",
+  "make_invoice",
+  "lookup_invoice",
+  "list_transactions",
+  "pay_invoice",
+  "notification",
+] as const;
+export type NwcAction = (typeof NWC_ACTIONS)[number];
+
+/** The wallet does nothing: it says nothing, or why not. */
+export const BEFORE = ["hang", "unauthorized", "internal_error", "rate_limited"] as const;
+/** The wallet has acted; its answer does not come, or makes no sense. */
+export const AFTER = ["hang_after", "garbled", "empty"] as const;
+
+const OWN: Partial<Record<NwcAction, readonly string[]>> = {
+  pay_invoice: [...PAYMENT_FAULTS, "forbidden"],
+  /** `no_pay`: the connection may only receive. `lnbits`: the wallet behind it is one. */
+  get_info: ["no_pay", "lnbits"],
+};
+
+/** The faults that `action` knows, for those who plan them. */
+export function nwcFaults(action: NwcAction): readonly string[] {
+  return action === "notification" ? ["silent_stream"] : [...BEFORE, ...AFTER, ...(OWN[action] ?? [])];
+}
