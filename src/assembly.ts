@@ -31,6 +31,7 @@ import { observeEngine, registerGauges } from "./ops/observe.ts";
 import { Admission } from "./orders/admission.ts";
 import { Front } from "./orders/front.ts";
 import { Hints } from "./orders/hints.ts";
+import { holdOf } from "./orders/hold.ts";
 import { RefundLadder } from "./orders/ladder.ts";
 import { Opening } from "./orders/open.ts";
 import { Ownership } from "./orders/ownership.ts";
@@ -117,7 +118,8 @@ export function assemble(options: AssemblyOptions) {
   const { provider } = peers;
   const { store } = journal;
   const startedAt = world.now();
-  const state = { draining: false, rehydrated: false };
+  const hold = holdOf(store);
+  const state = { draining: false, rehydrated: false, paused: hold.paused };
 
   const failed = (what: string) => (error: unknown) => log.warn({ err: error }, what);
   const account = createAccount({ world, log, journal, provider, rules: config.banRules });
@@ -164,6 +166,7 @@ export function assemble(options: AssemblyOptions) {
     world,
     journal,
     maxResidents: config.maxResidents,
+    holds: hold.holds,
     handlers: {
       ...providerEffects({ world, provider, purchases, store, lookFailed: (id) => inbox.lookFailed(id) }),
       ...nodeEffects(node),
@@ -252,7 +255,7 @@ export function assemble(options: AssemblyOptions) {
       node: nodeStanding,
       reservations,
       limits: config,
-      closed: () => (state.draining ? "The server is shutting down" : null),
+      closed: () => (state.draining ? "The server is shutting down" : hold.closed),
       close: (orderId) => sweep.closeEarly(orderId),
       gaveWay: (count) => {
         gaveWay.add(count);

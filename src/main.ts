@@ -15,6 +15,7 @@ import { runDoctor } from "./ops/doctor.ts";
 import { runHealthcheck } from "./ops/healthcheck.ts";
 import { createLog, type Log } from "./ops/logs.ts";
 import { runMacaroon } from "./ops/macaroon.ts";
+import { runRestore } from "./ops/restore.ts";
 import { createPeers, realAddresses, sandboxAddresses } from "./peers.ts";
 import { RevocationFile } from "./revocations.ts";
 import { readClockOffset } from "./sandbox/clock.ts";
@@ -32,6 +33,7 @@ const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Li
   l402-numbers doctor --peers  compare with node and provider as well; with --repair put right what is safe; see doctor --help
   l402-numbers doctor find ID  one order, by order id, payment hash, invoice or activation id
   l402-numbers backup DEST     copy the database while the server runs, without SMS texts and keys
+  l402-numbers restore BACKUP  put a backup in place of the database; money is paused until doctor --peers --repair has run
   l402-numbers macaroon ...    inspect, narrow, mint again or revoke a credential; see macaroon --help
   l402-numbers rebind-provider after the HeroSMS key of the same account was changed
   l402-numbers --version | --help
@@ -57,9 +59,10 @@ async function main(args: readonly string[]): Promise<number> {
     return problems.length > 0 ? mistakes(problems) : print("The configuration is good");
   }
   if (command === "doctor") return doctor(rest, config);
-  if (command === "backup") {
+  if (command === "backup" || command === "restore") {
     const now = Date.now() + (await clockOffset(config));
-    return runBackup(rest, { dataDir: config.dataDir, now, out: (line) => console.log(line) });
+    const run = command === "backup" ? runBackup : runRestore;
+    return run(rest, { dataDir: config.dataDir, now, out: (line) => console.log(line) });
   }
   if (command === "macaroon") return macaroon(rest, config);
   if (command === "rebind-provider") return rebind(config);

@@ -72,6 +72,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       }),
     });
 
+    if (app.health.report().database.paused) {
+      log.error("the database was restored from a backup: money is paused until doctor --peers --repair has run");
+    }
     const serve = async () => {
       await orStopped(app.start(), stopping);
       return listen(api, config);

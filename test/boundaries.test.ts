@@ -134,7 +134,7 @@ const MAX_LINES = 260;
 /** Files that are longer for a reason. */
 const LONGER: Readonly<Record<string, number>> = {
   // One line for each part and one for each thread between two parts.
-  "src/assembly.ts": 330,
+  "src/assembly.ts": 335,
   // One entry for each setting, with its limits and its error message.
   "src/config.ts": 520,
 };

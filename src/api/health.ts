@@ -96,7 +96,7 @@ const HEALTH_DOC: RouteDoc = {
           version: "1.0.0",
           uptimeSeconds: 86400,
           sandbox: false,
-          database: { ok: true },
+          database: { ok: true, paused: false },
           lightning: { ok: true, checkedSecondsAgo: 3, network: "mainnet", settlementStream: true },
           provider: { ok: true, checkedSecondsAgo: 7, pairsPaused: 0, allPaused: false, pairsBarred: 0 },
           price: { ok: true, ageSeconds: 41 },
@@ -130,7 +130,7 @@ const READY_DOC: RouteDoc = {
   operationId: "ready",
   tag: "Operations",
   summary: "Whether to send requests here",
-  description: "Database writable, orders loaded, not shutting down.",
+  description: "Database writable, orders loaded, not shutting down, not paused after a restore.",
   answers: [
     {
       status: 200,

@@ -246,7 +246,12 @@ export const HealthSchema = Type.Object({
   version: Type.String(),
   uptimeSeconds: Type.Number(),
   sandbox: Type.Boolean(),
-  database: Type.Object({ ok: Type.Boolean() }),
+  database: Type.Object({
+    ok: Type.Boolean(),
+    paused: Type.Boolean({
+      description: "Restored from a backup and not yet compared: nothing is sold, no money moves",
+    }),
+  }),
   lightning: Type.Object({ ...Peer, network: Type.String(), settlementStream: Type.Boolean() }),
   provider: Type.Object({
     ...Peer,

@@ -20,7 +20,8 @@ export interface HealthReport {
   readonly uptimeSeconds: number;
   /** True in the embedded sandbox: no real money, no real numbers. */
   readonly sandbox: boolean;
-  readonly database: { readonly ok: boolean };
+  /** `paused`: restored from a backup and not yet compared; nothing is sold, and no money moves. */
+  readonly database: { readonly ok: boolean; readonly paused: boolean };
   readonly lightning: PeerHealth & { readonly network: string; readonly settlementStream: boolean };
   readonly provider: PeerHealth & {
     /** Pairs of service and country that are not sold for now, because too few of their numbers got an SMS. */
@@ -35,7 +36,7 @@ export interface HealthReport {
 
 export interface HealthDesk {
   report(): HealthReport;
-  /** Database writable, orders rehydrated, not draining. */
+  /** Database writable, orders rehydrated, not draining, not restored and still to be compared. */
   ready(): { readonly ready: boolean; readonly reasons: readonly string[] };
 }
 
@@ -60,7 +61,7 @@ export interface HealthOptions {
   readonly guard: Guard;
   readonly rates: Pick<RateBook, "current" | "ageMs">;
   readonly feed: Pick<SettlementFeed, "status">;
-  readonly state: { readonly draining: boolean; readonly rehydrated: boolean };
+  readonly state: { readonly draining: boolean; readonly rehydrated: boolean; readonly paused: boolean };
 }
 
 export function createHealth(options: HealthOptions): HealthDesk {
@@ -80,13 +81,13 @@ export function createHealth(options: HealthOptions): HealthDesk {
       const age = rates.ageMs();
       const price = { ok: rates.current() !== null, ageSeconds: age === null ? null : Math.round(age / 1_000) };
       const allPaused = guard.pausesAll();
-      const peersOk = node.ok && provider.ok && price.ok && !allPaused;
+      const peersOk = node.ok && provider.ok && price.ok && !allPaused && !state.paused;
       return {
         status: database ? (peersOk ? "ok" : "degraded") : "down",
         version,
         uptimeSeconds: secondsSince(startedAt) ?? 0,
         sandbox,
-        database: { ok: database },
+        database: { ok: database, paused: state.paused },
         lightning: {
           ok: node.ok,
           checkedSecondsAgo: secondsSince(node.checkedAt),
@@ -107,6 +108,7 @@ export function createHealth(options: HealthOptions): HealthDesk {
       const reasons = [
         state.draining && "draining",
         !state.rehydrated && "rehydrating",
+        state.paused && "restored from a backup, money is paused: run doctor --peers --repair",
         !writable() && "database not writable",
       ].filter((reason) => reason !== false);
       return { ready: reasons.length === 0, reasons };

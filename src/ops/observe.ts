@@ -93,6 +93,14 @@ export function registerGauges(sources: GaugeSources): void {
   const { guard, standing } = account;
   metrics.gauge("actors_resident", "Orders in memory", () => supervisor.residents);
   metrics.gauge("effects_running", "Effects under way", () => supervisor.runningEffects);
+  metrics.gauge(
+    "effects_held",
+    "Effects held back, because their order is in doubt or money is paused",
+    () => supervisor.heldEffects,
+  );
+  metrics.gauge("money_paused", "1 after a restore, until the books were compared", () =>
+    health.report().database.paused ? 1 : 0,
+  );
   metrics.gauge("numbers_watched", "Numbers that wait for messages", () => inbox.watching);
   metrics.gauge("notices_pending", "Nostr notices waiting", () => notifier?.pending() ?? 0);
   metrics.gauge("rate_age_seconds", "Age of the BTC/USD rate", () => {

@@ -86,7 +86,7 @@ export class TestHealth implements HealthDesk {
       version: CONFIG.version,
       uptimeSeconds: 12,
       sandbox: false,
-      database: { ok: true },
+      database: { ok: true, paused: false },
       lightning: { ok: true, checkedSecondsAgo: 3, network: "regtest", settlementStream: true },
       provider: { ok: true, checkedSecondsAgo: null, pairsPaused: 0, allPaused: false, pairsBarred: 0 },
       price: { ok: true, ageSeconds: 40 },

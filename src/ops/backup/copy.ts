@@ -69,7 +69,8 @@ function copyAll(db: Database, mark: Mark): Copied {
   const schema = db.query<{ user_version: number }, []>("PRAGMA source.user_version").get()?.user_version ?? 0;
   db.run(`PRAGMA main.user_version = ${schema}`);
   // Whoever starts on this file must know what it is (docs/operating.md, "Restore").
-  db.run("INSERT OR REPLACE INTO main.meta VALUES (?, ?)", [META_BACKUP, JSON.stringify(mark)]);
+  // A copy of a copy that was not compared keeps the earlier time: more is unknown since then.
+  db.run("INSERT INTO main.meta VALUES (?, ?) ON CONFLICT DO NOTHING", [META_BACKUP, JSON.stringify(mark)]);
   return {
     schema,
     binding: text("SELECT value FROM main.meta WHERE key = 'binding'"),

@@ -42,9 +42,15 @@ export class OurBooks {
         )
         .get(key, path)?.at ?? null;
     const lost = time(META_BACKUP, "$.takenAt");
-    if (lost !== null) return { takenAt: lost, matchedAt: null };
-    const takenAt = time(META_RESTORED, "$.takenAt");
-    return takenAt === null ? null : { takenAt, matchedAt: time(META_RESTORED, "$.matchedAt") };
+    const before = time(META_RESTORED, "$.takenAt");
+    if (lost === null)
+      return before === null ? null : { takenAt: before, matchedAt: time(META_RESTORED, "$.matchedAt") };
+    // Orders may be in doubt since an earlier loss.
+    return { takenAt: before !== null && this.hasDoubts() ? Math.min(lost, before) : lost, matchedAt: null };
+  }
+
+  hasDoubts(): boolean {
+    return this.db.query("SELECT 1 FROM orders WHERE state ->> '$.doubtSince' IS NOT NULL LIMIT 1").get() !== null;
   }
 
   byId(id: string): Order | null {

@@ -71,7 +71,7 @@ export async function repair(
     else failed.push(`${words} (${problem})`);
   }
   const pauseOver = loss?.matchedAt === null && !quiet.lost;
-  if (pauseOver) await bench.matched();
+  if (pauseOver) await bench.matched(loss.takenAt);
   return { comparison, doubts: doubtful, done, failed, pauseOver };
 }
 

@@ -27,12 +27,9 @@ const BEFORE_BACKUP_MS = DAY;
 export function comparedSince(books: OurBooks, now: Millis, days: number): Millis {
   const loss = books.loss();
   const usual = now - days * DAY;
-  const matters = loss !== null && (loss.matchedAt === null || hasDoubts(books));
+  const matters = loss !== null && (loss.matchedAt === null || books.hasDoubts());
   return Math.max(0, matters ? Math.min(usual, loss.takenAt - BEFORE_BACKUP_MS) : usual);
 }
-
-const hasDoubts = (books: OurBooks): boolean =>
-  books.db.query("SELECT 1 FROM orders WHERE state ->> '$.doubtSince' IS NOT NULL LIMIT 1").get() !== null;
 
 /** @throws NodeUnavailable, ProviderUnavailable: nothing was compared then */
 export async function lookAtPeers(db: Database, peers: DoctorPeers, days: number): Promise<PeersReport> {

@@ -3,11 +3,13 @@
  * the world stays in the database and is found interrupted, that is asked about, at the next start.
  */
 import type { Command } from "../../../actors/order/commands.ts";
+import type { Effect } from "../../../actors/order/effects.ts";
+import type { OrderId } from "../../../actors/order/terms.ts";
 import type { EffectHandlers } from "../../../actors/runtime/effects.ts";
 import type { Journal } from "../../../actors/runtime/journal.ts";
 import { META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
 import { Supervisor } from "../../../actors/runtime/supervisor.ts";
-import { iso, type World } from "../../../actors/runtime/world.ts";
+import { iso, type Millis, type World } from "../../../actors/runtime/world.ts";
 import { openJournal } from "../../database.ts";
 import type { Settlement } from "../../lightning/port.ts";
 import { lockDataDir } from "../../lock.ts";
@@ -52,7 +54,19 @@ export class Workbench {
 
   /** Resolves once it is durable. @throws Quarantined, UnknownOrder, JournalUnavailable */
   async tell(orderId: string, command: Command): Promise<void> {
-    await this.#supervisor.tell(orderId as Parameters<Supervisor["tell"]>[0], command);
+    const { order } = await this.#supervisor.tell(orderId as OrderId, command);
+    // What it waited for is over with it; the process that would have brought the answer is gone.
+    if (order.state.kind === "done" && order.loose === null) await this.#forgetEffects(order.id);
+  }
+
+  async #forgetEffects(orderId: OrderId): Promise<void> {
+    const rows = this.journal.db.query<{ key: string; body: string }, [string]>(
+      "SELECT key, body FROM effects WHERE order_id = ?",
+    );
+    for (const { key, body } of rows.all(orderId)) {
+      const effect = JSON.parse(body) as Effect;
+      await this.#supervisor.tell(orderId, { type: "EffectInterrupted", effect }, { finished: key });
+    }
   }
 
   /** What the stream of settlements would have told. An order whose row is gone comes back. */
@@ -61,12 +75,9 @@ export class Workbench {
   }
 
   /** These books were compared with node and provider: money moves again at the next start. */
-  async matched(): Promise<void> {
+  async matched(takenAt: Millis): Promise<void> {
     await this.journal.note((db) => {
-      const row = db.query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?").get(META_BACKUP);
-      if (!row) return null;
-      const { takenAt } = JSON.parse(row.value) as { readonly takenAt: string };
-      const value = JSON.stringify({ takenAt, matchedAt: iso(this.#world.now()) });
+      const value = JSON.stringify({ takenAt: iso(takenAt), matchedAt: iso(this.#world.now()) });
       db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [
         META_RESTORED,
         value,

@@ -63,7 +63,7 @@ describe("health", () => {
       version,
       uptimeSeconds: expect.any(Number),
       sandbox: true,
-      database: { ok: true },
+      database: { ok: true, paused: false },
       lightning: { ok: true, network: "regtest", settlementStream: true },
       provider: { ok: true },
       price: { ok: true, ageSeconds: expect.any(Number) },

@@ -1,0 +1,191 @@
+/**
+ * `restore`: puts a backup in the place of the database. It is marked as what it is, so that the server that starts on it moves no money until
+ * the doctor has compared it with node and provider. Exit codes: 0 done, 2 could not.
+ */
+import { Database } from "bun:sqlite";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { META_BACKUP, SCHEMA_VERSION } from "../../actors/runtime/schema.ts";
+import { iso, type Millis } from "../../actors/runtime/world.ts";
+import { AlreadyRunning, lockDataDir } from "../lock.ts";
+import { copyPrivate, digestOf, sizeOf, sync } from "./backup/files.ts";
+import { type Manifest, manifestPath, parseManifest } from "./backup/manifest.ts";
+import { isSqliteError, openReadOnly, sqliteCode } from "./doctor/database.ts";
+
+export interface RestoreOptions {
+  readonly dataDir: string;
+  readonly now: Millis;
+  /** Prints one line, or several at once. */
+  readonly out: (line: string) => void;
+}
+
+export const RESTORE_USAGE = `Usage: restore BACKUP [--replace]
+       restore --mark TIME
+
+  BACKUP     a file that backup made, with its manifest beside it
+  --replace  when there is a database already: it is kept under another name, never written over
+  --mark     the database in DATA_DIR is itself a copy of that time (a snapshot of the disk, a file copied by hand), in UTC:
+             2026-01-31T03:00:00Z. Its money pauses as after a restore
+
+  The server must be stopped. Afterwards run doctor --peers --repair; until then a server that is started serves what it knows, and moves no money
+
+Exit code: 0 done, 2 could not`;
+
+/** Room for what the server writes when it starts. */
+const SPARE_BYTES = 16 * 1024 * 1024;
+
+/** Said instead of a result. */
+class Problem extends Error {}
+
+/** @returns the exit code. */
+export function runRestore(args: readonly string[], options: RestoreOptions): number {
+  const { dataDir, out } = options;
+  const wanted = readArguments(args);
+  if (wanted === "help" || wanted === "wrong") {
+    out(RESTORE_USAGE);
+    return wanted === "help" ? 0 : 2;
+  }
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const unlock = lockDataDir(dataDir);
+    try {
+      out(wanted.mark === null ? restore(wanted, options) : mark(wanted.mark, options));
+      return 0;
+    } finally {
+      unlock();
+    }
+  } catch (error) {
+    out(`Nothing was restored: ${problemOf(error)}`);
+    return 2;
+  }
+}
+
+function problemOf(error: unknown): string {
+  if (error instanceof AlreadyRunning) return "a server uses this database: stop it first";
+  if (isSqliteError(error)) return sqliteCode(error);
+  return error instanceof Error ? error.message : "unknown error";
+}
+
+const NEXT = "Money is paused: nothing is sold, bought or refunded until doctor --peers --repair has run";
+
+function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions): string {
+  const backup = resolve(path);
+  const manifest = checked(backup);
+  const target = join(resolve(dataDir), "orders.sqlite");
+  if (existsSync(target) && !replace) {
+    throw new Problem(
+      `there is a database at "${target}". If it can still be read, it knows more than any backup: keep it, or say --replace`,
+    );
+  }
+  const { bavail, bsize } = statfsSync(resolve(dataDir));
+  if (bavail * bsize < manifest.bytes + SPARE_BYTES) throw new Problem(`not enough space in "${resolve(dataDir)}"`);
+  const half = `${target}.restoring`;
+  rmSync(half, { force: true });
+  copyPrivate(backup, half);
+  try {
+    if (digestOf(half) !== manifest.sha256) throw new Problem("the copy differs from the backup");
+    markFile(half, manifest.takenAt);
+    sync(half);
+    const aside = keepAside(target, now);
+    renameSync(half, target);
+    sync(target);
+    const old = aside === null ? "" : `The database that was there is now "${aside}". `;
+    return `Restored ${manifest.orders} orders as of ${manifest.takenAt}. ${old}${NEXT}`;
+  } catch (error) {
+    rmSync(half, { force: true });
+    throw error;
+  }
+}
+
+/** @throws Problem unless the file is what its manifest says. */
+function checked(backup: string): Manifest {
+  if (!existsSync(backup)) throw new Problem(`no file "${backup}"`);
+  const beside = manifestPath(backup);
+  if (!existsSync(beside)) throw new Problem(`no manifest "${beside}": this backup was not finished`);
+  const manifest = parseManifest(readFileSync(beside, "utf8"));
+  if (!manifest) throw new Problem(`the manifest "${beside}" makes no sense`);
+  if (manifest.schema > SCHEMA_VERSION) throw new Problem("the backup is of a newer program: use that one");
+  if (sizeOf(backup) !== manifest.bytes || digestOf(backup) !== manifest.sha256) {
+    throw new Problem("the backup is not the file that its manifest describes");
+  }
+  return manifest;
+}
+
+/** A backup carries its mark already; an earlier one stays, because more is unknown since then. */
+function markFile(file: string, takenAt: string): void {
+  const db = new Database(file, { readwrite: true });
+  try {
+    db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", [META_BACKUP, JSON.stringify({ takenAt })]);
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Keeps what was there under another name, so that taking its place is one step: whenever the power fails, there is either database, whole.
+ * @returns where it lies now, or null when there was none.
+ */
+function keepAside(target: string, now: Millis): string | null {
+  if (!existsSync(target)) return null;
+  const stamp = iso(now).slice(0, 19).replaceAll(":", "");
+  const aside = target.replace(/\.sqlite$/, `.replaced-${stamp}Z.sqlite`);
+  if (existsSync(aside)) throw new Problem(`"${aside}" exists`);
+  foldLog(target);
+  try {
+    linkSync(target, aside);
+  } catch {
+    copyPrivate(target, aside);
+  }
+  // What is left of a log belongs to a file that could not be opened; the new one must not be taken for it.
+  for (const part of ["-wal", "-shm"]) if (existsSync(target + part)) renameSync(target + part, aside + part);
+  return aside;
+}
+
+/** Everything into the one file. One that cannot be opened stays as it is. */
+function foldLog(file: string): void {
+  try {
+    const db = new Database(file);
+    try {
+      db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      db.run("PRAGMA journal_mode = DELETE");
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    if (!isSqliteError(error)) throw error;
+  }
+}
+
+function mark(time: string, { dataDir }: RestoreOptions): string {
+  const opened = openReadOnly(dataDir);
+  if (!opened.ok) throw new Problem(opened.problem);
+  opened.db.close();
+  markFile(opened.path, time);
+  return `The database is marked as a copy of ${time}. ${NEXT}`;
+}
+
+interface Restoring {
+  readonly path: string;
+  readonly replace: boolean;
+}
+
+function readArguments(args: readonly string[]): (Restoring & { readonly mark: string | null }) | "help" | "wrong" {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { help: { type: "boolean", short: "h" }, mark: { type: "string" }, replace: { type: "boolean" } },
+    });
+    if (values.help) return "help";
+    const [path, ...rest] = positionals;
+    const { mark = null, replace = false } = values;
+    if (mark !== null) {
+      const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/.test(mark);
+      return isTime && path === undefined && !replace ? { path: "", replace, mark } : "wrong";
+    }
+    return path === undefined || path === "" || rest.length > 0 ? "wrong" : { path, replace, mark };
+  } catch {
+    return "wrong";
+  }
+}

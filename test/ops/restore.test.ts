@@ -1,0 +1,162 @@
+/** The restore itself: what it refuses, what it keeps, and how the database is marked. With a real server it is tried in test/e2e. */
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { META_BACKUP } from "../../actors/runtime/schema.ts";
+import { lockDataDir } from "../../src/lock.ts";
+import { manifestPath } from "../../src/ops/backup/manifest.ts";
+import { runBackup } from "../../src/ops/backup.ts";
+import { OurBooks } from "../../src/ops/peers/books.ts";
+import { runRestore } from "../../src/ops/restore.ts";
+import { holdOf } from "../../src/orders/hold.ts";
+import { idOf, Lives } from "./doctor-life.ts";
+
+let lives: Lives;
+let room: string;
+let dataDir: string;
+let file: string;
+beforeEach(async () => {
+  lives = await new Lives().all();
+  room = mkdtempSync(join(tmpdir(), "l402-restore-"));
+  dataDir = join(room, "data");
+  file = join(room, "backup.sqlite");
+  expect(runBackup([file], { dataDir: lives.dataDir, now: lives.world.now(), out: () => {} })).toBe(0);
+});
+afterEach(() => {
+  lives.remove();
+  rmSync(room, { recursive: true, force: true });
+});
+
+function restore(...args: string[]) {
+  const lines: string[] = [];
+  const code = runRestore(args, { dataDir, now: lives.world.now() + 1_000, out: (line) => lines.push(line) });
+  return { code, text: lines.join("\n") };
+}
+
+const target = () => join(dataDir, "orders.sqlite");
+
+function opened<T>(path: string, read: (db: Database) => T): T {
+  const db = new Database(path, { readonly: true });
+  try {
+    return read(db);
+  } finally {
+    db.close();
+  }
+}
+
+const orders = (db: Database) => db.query("SELECT id, seq, state FROM orders ORDER BY id").all();
+const loss = (path: string) => opened(path, (db) => new OurBooks(db).loss());
+
+describe("a restored database", () => {
+  test("holds every order of the backup, is private, and is marked as a copy of its time", () => {
+    const { code, text } = restore(file);
+    expect([code, text]).toEqual([0, expect.stringContaining("Money is paused")]);
+    expect(opened(target(), orders)).toEqual(orders(lives.journal.db));
+    expect((statSync(target()).mode & 0o777).toString(8)).toBe("600");
+    expect(loss(target())).toEqual({ takenAt: lives.world.now(), matchedAt: null });
+    expect(readdirSync(dataDir).filter((name) => name.startsWith("orders"))).toEqual(["orders.sqlite"]);
+  });
+
+  test("takes the place of one that is there only when told to, and keeps that one whole with its log", () => {
+    expect(restore(file).code).toBe(0);
+    const live = new Database(target());
+    live.run("PRAGMA journal_mode = WAL");
+    live.run("DELETE FROM orders WHERE id = ?", [idOf("stuck")]);
+    const { code, text } = restore(file);
+    expect([code, text]).toEqual([2, expect.stringContaining("--replace")]);
+    live.close();
+    expect(restore(file, "--replace").code).toBe(0);
+    const names = readdirSync(dataDir).filter((name) => name.startsWith("orders"));
+    const aside = names.find((name) => name.includes("replaced")) ?? "";
+    expect(names.toSorted()).toEqual(["orders.sqlite", aside].toSorted());
+    expect(opened(target(), orders)).toEqual(orders(lives.journal.db));
+    expect(opened(join(dataDir, aside), orders)).toHaveLength(orders(lives.journal.db).length - 1);
+  });
+
+  test("takes the place of a file that is no database any more", () => {
+    expect(restore(file).code).toBe(0);
+    writeFileSync(target(), "broken");
+    writeFileSync(`${target()}-wal`, "a log");
+    expect(restore(file, "--replace").code).toBe(0);
+    expect(opened(target(), orders)).toEqual(orders(lives.journal.db));
+    expect(existsSync(`${target()}-wal`)).toBe(false);
+  });
+
+  test("that is backed up before it was compared keeps the time since when nobody knows", () => {
+    expect(restore(file).code).toBe(0);
+    const again = join(room, "again.sqlite");
+    expect(runBackup([again], { dataDir, now: lives.world.now() + 9_000_000, out: () => {} })).toBe(0);
+    expect(loss(again)?.takenAt).toBe(lives.world.now());
+  });
+});
+
+test("a copy that was not made by backup can be marked", () => {
+  expect(restore(file).code).toBe(0);
+  const db = new Database(target());
+  db.run("DELETE FROM meta WHERE key = ?", [META_BACKUP]);
+  db.close();
+  expect(loss(target())).toBeNull();
+  expect(restore("--mark", "yesterday").code).toBe(2);
+  expect(restore("--mark", "2026-01-31T03:00:00Z").code).toBe(0);
+  expect(loss(target())?.takenAt).toBe(Date.UTC(2026, 0, 31, 3));
+});
+
+describe("nothing is restored", () => {
+  const changed = (change: (text: string) => string) =>
+    writeFileSync(manifestPath(file), change(readFileSync(manifestPath(file), "utf8")));
+
+  test.each([
+    ["from a file that is not there", () => rmSync(file), "no file"],
+    ["without a manifest", () => rmSync(manifestPath(file)), "was not finished"],
+    ["with a manifest that makes no sense", () => changed(() => "{}"), "makes no sense"],
+    ["when the file is not the one of the manifest", () => appendFileSync(file, "x"), "not the file"],
+    ["of a newer program", () => changed((text) => text.replace(/"schema": \d+/, '"schema": 99')), "newer program"],
+  ])("%s", (_, spoil, words) => {
+    spoil();
+    expect(restore(file)).toEqual({ code: 2, text: expect.stringContaining(words) });
+    expect(existsSync(target())).toBe(false);
+  });
+
+  test("while a server has the directory", () => {
+    expect(restore(file).code).toBe(0);
+    const unlock = lockDataDir(dataDir);
+    expect(restore(file, "--replace")).toEqual({ code: 2, text: expect.stringContaining("stop it first") });
+    unlock();
+  });
+
+  test.each([[""], ["a b"], ["--mark"], ["--mark 2026-01-31T03:00:00Z x"], ["--what"]])(
+    "with words like '%s'",
+    (words) => {
+      expect(restore(...words.split(" "))).toEqual({ code: 2, text: expect.stringContaining("Usage: restore") });
+    },
+  );
+});
+
+describe("what stands still", () => {
+  const effect = (kind: "refund" | "buy" | "cancel" | "look" | "findRefund") => ({ kind }) as never;
+  const sure = {};
+  const doubtful = { doubtSince: 1 };
+
+  test("is all money while the books were not compared, and that of doubtful orders afterwards; asking goes on", () => {
+    const paused = holdOf({ meta: () => "{}" });
+    const open = holdOf({ meta: () => null });
+    for (const kind of ["refund", "buy", "cancel"] as const) {
+      expect([paused.holds(effect(kind), sure), open.holds(effect(kind), sure)]).toEqual([true, false]);
+      expect(open.holds(effect(kind), doubtful)).toBe(true);
+    }
+    for (const kind of ["look", "findRefund"] as const) {
+      expect([paused.holds(effect(kind), doubtful), open.holds(effect(kind), doubtful)]).toEqual([false, false]);
+    }
+  });
+});
