@@ -1,10 +1,14 @@
 /** The examination at the end of a round: the file, every promise, every deadline, every book, and what the doctor says. */
 import { Database } from "bun:sqlite";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { OrderEvent } from "../../actors/order/events.ts";
 import { status } from "../../actors/order/status.ts";
 import { Store, upcast } from "../../actors/runtime/store.ts";
+import { RealWorld } from "../../actors/runtime/world.ts";
+import { loadConfig } from "../../src/config.ts";
 import { runDoctor } from "../../src/ops/doctor.ts";
+import { createPeers, sandboxAddresses } from "../../src/peers.ts";
+import { startSandbox } from "../../src/sandbox/server.ts";
 import { compareBooks, type Totals } from "./books.ts";
 import { checkDeadlines, type Deadlines } from "./deadlines.ts";
 import type { Purchase } from "./heard.ts";
@@ -64,6 +68,7 @@ export async function audit({ dataDir, booksFile, purchases, downtimes, now }: A
   const totals = compareBooks(db, books, orders, say);
   for (const { orderId, effect } of store.unfinishedEffects()) say(`${orderId}: ${effect.kind} never came back`);
   violations.push(...(await doctorSays(dataDir, now)));
+  violations.push(...(await doctorSaysOfPeers(dataDir, dirname(booksFile), now)));
   const outcomes: Record<string, number> = {};
   for (const order of orders) outcomes[status(order)] = (outcomes[status(order)] ?? 0) + 1;
   return { violations, totals, deadlines, outcomes };
@@ -85,5 +90,40 @@ export async function doctorSays(dataDir: string, now: number): Promise<string[]
     ...(told.problem === undefined ? [] : [`doctor: ${told.problem}`]),
     ...findings.map(({ check, orderId, problem }) => `doctor: ${check}: ${orderId ?? ""} ${problem}`),
     ...waiting.map(({ orderId, reason }) => `doctor: ${orderId} waits for the operator: ${reason}`),
+  ];
+}
+
+/** What it finds when it asks node and provider, which are started again on their books: after all that happened, nothing may differ. */
+async function doctorSaysOfPeers(dataDir: string, peersDir: string, now: number): Promise<string[]> {
+  const loaded = loadConfig({});
+  if (!loaded.ok) throw new Error(loaded.problems.join("; "));
+  const world = new RealWorld(now - Date.now());
+  const sandbox = await startSandbox({
+    world,
+    dataDir: peersDir,
+    port: 0,
+    hostname: "127.0.0.1",
+    smsAfterMs: null,
+    webhooks: () => [],
+  });
+  const { node, provider } = createPeers(world, loaded.config, sandboxAddresses(sandbox.url));
+  const peers = async () => ({ world, node, provider, close: sandbox.stop });
+  const lines: string[] = [];
+  const args = ["--peers", "--quick", "--json", "--days", "30"];
+  await runDoctor(args, { dataDir, now, peers, out: (line) => lines.push(line) });
+  const told = JSON.parse(lines.join("")) as {
+    readonly problem?: string;
+    readonly peers?: {
+      readonly differences: { readonly list: readonly { kind: string; orderId: string | null; words: string }[] };
+      readonly doubts: { readonly list: readonly { orderId: string; words: string }[] };
+      readonly strangers: { readonly list: readonly { what: string; id: string; words: string }[] };
+    };
+  };
+  const { differences, doubts, strangers } = told.peers ?? {};
+  return [
+    ...(told.peers ? [] : [`doctor --peers: ${told.problem}`]),
+    ...(differences?.list ?? []).map(({ kind, orderId, words }) => `doctor --peers: ${kind}: ${orderId} ${words}`),
+    ...(doubts?.list ?? []).map(({ orderId, words }) => `doctor --peers: in doubt: ${orderId} ${words}`),
+    ...(strangers?.list ?? []).map(({ what, id, words }) => `doctor --peers: nobody's ${what}: ${id} ${words}`),
   ];
 }
