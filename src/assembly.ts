@@ -27,7 +27,7 @@ import type { Notifier } from "./notices/port.ts";
 import { createHealth } from "./ops/health.ts";
 import type { Log } from "./ops/logs.ts";
 import type { Metrics } from "./ops/metrics.ts";
-import { observeEngine, registerGauges } from "./ops/observe.ts";
+import { observeEngine, registerGauges, sayRights } from "./ops/observe.ts";
 import { Admission } from "./orders/admission.ts";
 import { Front } from "./orders/front.ts";
 import { Hints } from "./orders/hints.ts";
@@ -137,7 +137,7 @@ export function assemble(options: AssemblyOptions) {
     }
   };
   const node = boundNode(peers.node, bound.nodePubkey, isOurs);
-  const nodeStanding = new NodeStanding(world, node, isOurs);
+  const nodeStanding = new NodeStanding(world, node, isOurs, sayRights(log));
   const rates = new RateBook(world, {
     sources: peers.priceSources,
     cache: sqliteRateCache(journal.db),

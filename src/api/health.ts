@@ -97,7 +97,7 @@ const HEALTH_DOC: RouteDoc = {
           uptimeSeconds: 86400,
           sandbox: false,
           database: { ok: true, paused: false },
-          lightning: { ok: true, checkedSecondsAgo: 3, network: "mainnet", settlementStream: true },
+          lightning: { ok: true, checkedSecondsAgo: 3, network: "mainnet", settlementStream: true, canRefund: true },
           provider: { ok: true, checkedSecondsAgo: 7, pairsPaused: 0, allPaused: false, pairsBarred: 0 },
           price: { ok: true, ageSeconds: 41 },
         },

@@ -240,6 +240,7 @@ export const ServicesSchema = Type.Object({
 });
 
 const Peer = { ok: Type.Boolean(), checkedSecondsAgo: nullable(Type.Number()) };
+const Node = { ...Peer, network: Type.String(), settlementStream: Type.Boolean(), canRefund: Type.Boolean() };
 
 export const HealthSchema = Type.Object({
   status: words(["ok", "degraded", "down"]),
@@ -248,11 +249,9 @@ export const HealthSchema = Type.Object({
   sandbox: Type.Boolean(),
   database: Type.Object({
     ok: Type.Boolean(),
-    paused: Type.Boolean({
-      description: "Restored from a backup and not yet compared: nothing is sold, no money moves",
-    }),
+    paused: Type.Boolean({ description: "Restored from a backup, not yet compared: nothing is sold, no money moves" }),
   }),
-  lightning: Type.Object({ ...Peer, network: Type.String(), settlementStream: Type.Boolean() }),
+  lightning: Type.Object(Node),
   provider: Type.Object({
     ...Peer,
     pairsPaused: Type.Number({

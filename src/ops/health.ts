@@ -22,7 +22,12 @@ export interface HealthReport {
   readonly sandbox: boolean;
   /** `paused`: restored from a backup and not yet compared; nothing is sold, and no money moves. */
   readonly database: { readonly ok: boolean; readonly paused: boolean };
-  readonly lightning: PeerHealth & { readonly network: string; readonly settlementStream: boolean };
+  readonly lightning: PeerHealth & {
+    readonly network: string;
+    readonly settlementStream: boolean;
+    /** False when the node said that it can only receive: then nothing is sold that may need a refund. */
+    readonly canRefund: boolean;
+  };
   readonly provider: PeerHealth & {
     /** Pairs of service and country that are not sold for now, because too few of their numbers got an SMS. */
     readonly pairsPaused: number;
@@ -81,7 +86,7 @@ export function createHealth(options: HealthOptions): HealthDesk {
       const age = rates.ageMs();
       const price = { ok: rates.current() !== null, ageSeconds: age === null ? null : Math.round(age / 1_000) };
       const allPaused = guard.pausesAll();
-      const peersOk = node.ok && provider.ok && price.ok && !allPaused && !state.paused;
+      const peersOk = node.ok && node.mayPay && provider.ok && price.ok && !allPaused && !state.paused;
       return {
         status: database ? (peersOk ? "ok" : "degraded") : "down",
         version,
@@ -93,6 +98,7 @@ export function createHealth(options: HealthOptions): HealthDesk {
           checkedSecondsAgo: secondsSince(node.checkedAt),
           network: NETWORK_NAMES[network],
           settlementStream: feed.status().connected,
+          canRefund: node.mayPay,
         },
         provider: {
           ok: provider.ok,

@@ -4,6 +4,7 @@ import type { Order } from "../../actors/order/state.ts";
 import { status } from "../../actors/order/status.ts";
 import { ORDER_TYPES } from "../../actors/order/terms.ts";
 import type { Observer, Supervisor } from "../../actors/runtime/supervisor.ts";
+import type { MayPay } from "../lightning/port.ts";
 import type { Notifier } from "../notices/port.ts";
 import type { Reservations } from "../orders/reservations.ts";
 import type { RateBook } from "../pricing/rate.ts";
@@ -124,3 +125,12 @@ export function registerGauges(sources: GaugeSources): void {
     () => standing.bars,
   );
 }
+
+/** For `NodeStanding`: what it means for the operator when the node may not pay, or may again. */
+export const sayRights =
+  (log: Log) =>
+  (may: MayPay): void => {
+    if (may.ok) return log.info("the node may pay now: refundable orders are sold");
+    const { reason } = may;
+    log.error({ reason }, "the node can only receive: no refundable order is sold, and refunds wait for a person");
+  };

@@ -87,7 +87,7 @@ export class TestHealth implements HealthDesk {
       uptimeSeconds: 12,
       sandbox: false,
       database: { ok: true, paused: false },
-      lightning: { ok: true, checkedSecondsAgo: 3, network: "regtest", settlementStream: true },
+      lightning: { ok: true, checkedSecondsAgo: 3, network: "regtest", settlementStream: true, canRefund: true },
       provider: { ok: true, checkedSecondsAgo: null, pairsPaused: 0, allPaused: false, pairsBarred: 0 },
       price: { ok: true, ageSeconds: 40 },
     };

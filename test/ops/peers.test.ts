@@ -395,3 +395,12 @@ test.each([
   const { code, text } = await doctor(...words.split(" "));
   expect([code, text]).toEqual([2, expect.stringContaining("Usage: doctor")]);
 });
+
+test("a node that can only receive is a finding, with what to do", async () => {
+  expect((await doctor("--peers", "--quick")).text).not.toContain("receive_only");
+  peers.rights = { ok: false, reason: "The connection may not pay" };
+  const { code, text } = await doctor("--peers", "--quick");
+  expect(code).toBe(1);
+  expect(text).toContain("BAD receive_only: The connection may not pay");
+  expect(await compared()).toMatchObject({ peers: { agrees: false, mayPay: { ok: false } } });
+});

@@ -3,7 +3,7 @@ import { msats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
 import { numberOf } from "../../actors/order/state.ts";
 import { upcast } from "../../actors/runtime/store.ts";
-import type { LightningNode, NodeInfo, Outgoing, Receipt } from "../../src/lightning/port.ts";
+import type { LightningNode, MayPay, NodeInfo, Outgoing, Receipt } from "../../src/lightning/port.ts";
 import { NodeUnavailable } from "../../src/lightning/port.ts";
 import type { OpenPeers } from "../../src/ops/doctor.ts";
 import { OurBooks } from "../../src/ops/peers/books.ts";
@@ -47,6 +47,9 @@ export class ScriptedPeers {
       }
     }
   }
+
+  /** Whether the node would pay refunds. */
+  rights: MayPay = { ok: true };
 
   pays(paymentHash: string, sats: number, state: Outgoing["state"], startedAt = this.#world.now()): void {
     this.paid.push({ paymentHash, bolt11: null, startedAt, amountMsats: msats(sats * 1000), state });
@@ -102,7 +105,7 @@ export class ScriptedPeers {
       settlements: unasked,
       settledSince: unasked,
       pay: unasked,
-      mayPay: unasked,
+      mayPay: async () => this.rights,
       lookupPayment: async (hash) =>
         this.paid.find(({ paymentHash }) => paymentHash === hash)?.state ?? { kind: "never_sent" },
       history: {

@@ -6,11 +6,15 @@ import { MAX_KEPT } from "./report.ts";
 
 const MAX_SHOWN = 20;
 
-/** Nothing differs, nothing was left undone, and no order is in doubt. */
-export const agrees = ({ comparison, doubts, repaired, paused }: PeersReport): boolean =>
-  comparison.differences.length === 0 && doubts.length === 0 && !paused && (repaired?.failed.length ?? 0) === 0;
+/** Nothing differs, nothing was left undone, no order is in doubt, and the node may pay refunds. */
+export const agrees = ({ comparison, doubts, repaired, paused, rights }: PeersReport): boolean =>
+  comparison.differences.length === 0 &&
+  doubts.length === 0 &&
+  !paused &&
+  rights.ok &&
+  (repaired?.failed.length ?? 0) === 0;
 
-export function peersText({ since, comparison, doubts, repaired, paused }: PeersReport): string[] {
+export function peersText({ since, comparison, doubts, repaired, paused, rights }: PeersReport): string[] {
   const { differences, strangers } = comparison;
   const lines = [
     `Node and provider, since ${iso(since)}`,
@@ -24,6 +28,7 @@ export function peersText({ since, comparison, doubts, repaired, paused }: Peers
     ...section("  Repaired", repaired?.done ?? [], (words) => [`    ${words}`]),
     ...section("  Not repaired", repaired?.failed ?? [], (words) => [`    ${words}`]),
   ];
+  if (!rights.ok) lines.push(`  BAD receive_only: ${rights.reason}`, "      Refunds wait until it can pay");
   if (repaired?.pauseOver) lines.push("  The restored books were compared: money moves again at the next start");
   if (paused) {
     lines.push("  These books come from a backup. Money stays paused: stop the server and run doctor --peers --repair");
@@ -53,12 +58,13 @@ function section<T>(title: string, rows: readonly T[], lines: (row: T) => string
 
 /** `repair` says whether one exists. */
 export function peersJson(report: PeersReport): object {
-  const { since, comparison, doubts, repaired, paused } = report;
+  const { since, comparison, doubts, repaired, paused, rights } = report;
   const { differences, strangers } = comparison;
   return {
     since: iso(since),
     agrees: agrees(report),
     paused,
+    mayPay: rights,
     differences: {
       total: differences.length,
       list: differences.slice(0, MAX_KEPT).map(({ repair, ...facts }) => ({ ...facts, repair: repair !== null })),

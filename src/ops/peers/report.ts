@@ -1,6 +1,7 @@
 /** Looks at node and provider for the doctor, and says what was found. */
 import type { Database } from "bun:sqlite";
 import type { Millis } from "../../../actors/runtime/world.ts";
+import type { MayPay } from "../../lightning/port.ts";
 import { OurBooks } from "./books.ts";
 import { type Comparison, compare } from "./compare.ts";
 import { type Doubt, doubts } from "./doubts.ts";
@@ -17,6 +18,8 @@ export interface PeersReport {
   readonly repaired: Pick<Repaired, "done" | "failed" | "pauseOver"> | null;
   /** These books come from a backup and were not compared: money stays paused. */
   readonly paused: boolean;
+  /** Whether the node would pay a refund at all. */
+  readonly rights: MayPay;
 }
 
 const DAY = 86_400_000;
@@ -43,6 +46,7 @@ export async function lookAtPeers(db: Database, peers: DoctorPeers, days: number
     doubts: doubts(evidence, books, loss, comparison),
     repaired: null,
     paused: loss !== null && loss.matchedAt === null,
+    rights: await peers.node.mayPay(),
   };
 }
 
@@ -58,5 +62,6 @@ export async function repairWithPeers(bench: Workbench, peers: DoctorPeers, days
     doubts,
     repaired,
     paused: loss !== null && loss.matchedAt === null,
+    rights: await peers.node.mayPay(),
   };
 }

@@ -64,7 +64,7 @@ describe("health", () => {
       uptimeSeconds: expect.any(Number),
       sandbox: true,
       database: { ok: true, paused: false },
-      lightning: { ok: true, network: "regtest", settlementStream: true },
+      lightning: { ok: true, network: "regtest", settlementStream: true, canRefund: true },
       provider: { ok: true },
       price: { ok: true, ageSeconds: expect.any(Number) },
     });
