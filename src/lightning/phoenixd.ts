@@ -5,6 +5,7 @@
 import { sats } from "../../actors/order/money.ts";
 import type { World } from "../../actors/runtime/world.ts";
 import { count, isObject, type Json, malformed, wordOf } from "./answers.ts";
+import { createHistory } from "./phoenixd/history.ts";
 import {
   cancelInvoice,
   createInvoice,
@@ -76,6 +77,7 @@ export function createPhoenixd({ world, baseUrl, password }: PhoenixdOptions): L
     pay: (payment) => pay(api, payment),
     lookupPayment: (hash) => lookupPayment(api, hash),
     mayPay: () => mayPay(api),
+    history: createHistory(api),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   type NewInvoice,
   NodeUnavailable,
   type PaymentHash,
+  type Receipt,
   type Settlement,
 } from "../port.ts";
 import { ask, demand, find, type Phoenixd, read, refused } from "./rest.ts";
@@ -105,8 +106,14 @@ async function lookup(api: Phoenixd, hash: PaymentHash): Promise<{ state: Invoic
 
 /** Every settlement from `from` on, latest first. @throws NodeUnavailable, also when there are too many. */
 export async function settledFrom(api: Phoenixd, from: Millis): Promise<Settlement[]> {
+  const receipts = await receivedFrom(api, from);
+  return receipts.map(({ paymentHash, settledAt, receivedMsats }) => ({ paymentHash, settledAt, receivedMsats }));
+}
+
+/** The same, with what each invoice was made for. */
+export async function receivedFrom(api: Phoenixd, from: Millis): Promise<Receipt[]> {
   const what = "payments/incoming";
-  const found = new Map<PaymentHash, Settlement>();
+  const found = new Map<PaymentHash, Receipt>();
   for (let page = 0; page < MAX_PAGES; page++) {
     const query = new URLSearchParams({
       from: String(Math.max(0, Math.floor(from))),
@@ -116,12 +123,13 @@ export async function settledFrom(api: Phoenixd, from: Millis): Promise<Settleme
     const payments = await demand(api, what, { path: `/payments/incoming?${query}`, maxBytes: 8 * 1024 * 1024 });
     if (!Array.isArray(payments)) throw malformed(what);
     for (const payment of payments as unknown[]) {
-      const settlement = isObject(payment) && payment.isPaid === true ? toSettlement(payment) : null;
-      if (!settlement) throw malformed(what);
+      const receipt = isObject(payment) && payment.isPaid === true ? toReceipt(payment) : null;
+      if (!receipt) throw malformed(what);
       // What settles meanwhile moves the pages: some come twice.
-      if (settlement.settledAt >= Math.floor(from)) found.set(settlement.paymentHash, settlement);
+      if (receipt.settledAt >= Math.floor(from)) found.set(receipt.paymentHash, receipt);
     }
-    if (payments.length < PAGE) return [...found.values()];
+    // On-chain deposits are taken out of a page after it was counted off (Api.kt): a short one need not be the last.
+    if (payments.length === 0) return [...found.values()];
   }
   throw new NodeUnavailable(`${what}: more than ${MAX_PAGES * PAGE} payments`);
 }
@@ -137,6 +145,19 @@ function toSettlement(payment: Json): Settlement | null {
   const requested = payment.requestedSat === undefined ? 0 : count(payment.requestedSat);
   if (!paymentHash || !settledAt || received === null || requested === null) return null;
   return { paymentHash, settledAt, receivedMsats: msats(Math.max(received, requested) * 1000) };
+}
+
+function toReceipt(payment: Json): Receipt | null {
+  const settlement = toSettlement(payment);
+  const { description, externalId } = payment;
+  return (
+    settlement && {
+      ...settlement,
+      description: typeof description === "string" ? description : null,
+      key:
+        typeof externalId === "string" && externalId.startsWith(ID_PREFIX) ? externalId.slice(ID_PREFIX.length) : null,
+    }
+  );
 }
 
 /** The settlement of one hash, or null while the node does not call it paid. @throws NodeUnavailable */

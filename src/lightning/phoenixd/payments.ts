@@ -7,7 +7,7 @@
 import { msats } from "../../../actors/order/money.ts";
 import { type FeeCap, feeCapOf } from "../../../actors/order/policy.ts";
 import { AnswerLost } from "../../wire.ts";
-import { count, isObject, malformed, provenPreimage, unlessLost, wordOf } from "../answers.ts";
+import { count, isObject, type Json, malformed, provenPreimage, unlessLost, wordOf } from "../answers.ts";
 import type { MayPay, Payment, PaymentHash, PaymentOutcome, PaymentState } from "../port.ts";
 import { ask, find, type Phoenixd, read, refused } from "./rest.ts";
 
@@ -109,6 +109,11 @@ export async function lookupPayment(api: Phoenixd, hash: PaymentHash): Promise<P
   const payment = await find(api, what, `/payments/outgoingbyhash/${hash}`);
   if (payment === null) return { kind: "never_sent" };
   if (payment.paymentHash !== hash) throw malformed(what);
+  return outcomeOf(payment, hash, what);
+}
+
+/** What one row of its books says. @throws NodeUnavailable for one that makes no sense */
+export function outcomeOf(payment: Json, hash: PaymentHash, what: string): PaymentOutcome {
   if (payment.isPaid === true) {
     const preimage = provenPreimage(payment.preimage, hash);
     const fee = count(payment.fees);

@@ -60,13 +60,13 @@ export function demand(api: Phoenixd, what: string, request: PhoenixdCall): Prom
 }
 
 /**
- * What a look-up found, or null when phoenixd itself says that there is no such thing. A path it does not know, an older
- * version and a proxy say 404 as well, in other words. @throws NodeUnavailable
+ * What a look-up found, or null when phoenixd itself says that there is no such thing: with 204 since it lists on-chain payments too, before
+ * that with 404. A path it does not know, an older version and a proxy say 404 as well, in other words. @throws NodeUnavailable
  */
 export function find(api: Phoenixd, what: string, path: string): Promise<Json | null> {
   return unlessLost(what, async () => {
     const answer = await ask(api, { path });
-    if (answer.status === 404 && answer.text.trim() === "Not found") return null;
+    if (answer.status === 204 || (answer.status === 404 && answer.text.trim() === "Not found")) return null;
     if (answer.status !== 200) throw refused(what, answer);
     const found = read(answer);
     if (!isObject(found)) throw malformed(what);

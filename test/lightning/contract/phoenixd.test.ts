@@ -1,4 +1,5 @@
 import type { Dialect } from "./bench.ts";
+import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
@@ -30,3 +31,4 @@ const PHOENIXD: Dialect = {
 invoiceContract(PHOENIXD);
 settlementContract(PHOENIXD);
 refundContract(PHOENIXD);
+historyContract(PHOENIXD);

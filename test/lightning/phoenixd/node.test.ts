@@ -160,9 +160,11 @@ describe("payinvoice", () => {
 });
 
 describe("the books of what was sent", () => {
-  test("only phoenixd's own two words prove that nothing was", async () => {
-    server.on(BOOKS, notFound);
-    expect(await node.lookupPayment(HASH)).toEqual({ kind: "never_sent" });
+  test("only phoenixd's own word proves that nothing was: 404 with two words, or 204 in newer versions", async () => {
+    for (const nothing of [notFound, () => new Response(null, { status: 204 })]) {
+      server.on(BOOKS, nothing);
+      expect(await node.lookupPayment(HASH)).toEqual({ kind: "never_sent" });
+    }
     for (const answer of [
       text(404, "Unknown endpoint (check api doc)"),
       text(404, "<html><title>404 Not Found</title></html>"),
@@ -291,5 +293,35 @@ describe("the node", () => {
   test("the fee cap of refunds is what its peer takes", () => {
     expect(node.traits.feeCap).toEqual({ leastSats: 0, baseSats: 4, ppm: 4_000 });
     expect(node.traits).toMatchObject({ feeLimit: "adapter", timeLimit: false });
+  });
+});
+
+describe("the past", () => {
+  const nth = (n: number) => n.toString(16).padStart(64, "0");
+  /** Pages of a list, by its offset. */
+  const pages = (path: string, rows: readonly (readonly object[])[]) =>
+    server.on(`GET ${path}`, ({ what }) => {
+      const offset = Number(new URL(what.slice(4), server.url).searchParams.get("offset"));
+      return Response.json(rows[offset / 100] ?? []);
+    });
+
+  test("of settlements is read on after a page from which on-chain deposits were taken out", async () => {
+    const settled = (n: number) => ({ paymentHash: nth(n), isPaid: true, receivedSat: n, completedAt: 1_000 + n });
+    const full = Array.from({ length: 99 }, (_, n) => settled(n + 1));
+    pages("/payments/incoming", [full, [settled(500)]]);
+    const told = await node.settledSince(0);
+    expect(told).toHaveLength(100);
+    expect(told.at(-1)).toEqual({ paymentHash: nth(500), settledAt: 1_500, receivedMsats: 500_000 as never });
+  });
+
+  test("of payments leaves out what is none, and says what arrived", async () => {
+    const splice = { subType: "splice_out", isPaid: true, sent: 9_000, fees: 5_000, createdAt: 3, txId: nth(7) };
+    pages("/payments/outgoing", [[PAID, splice], [{ ...OPEN, paymentHash: nth(2), fees: 0 }]]);
+    expect(await node.history?.paid(0)).toEqual([
+      { paymentHash: HASH, bolt11: null, startedAt: 1, amountMsats: 5_000_000, state: SUCCEEDED },
+      { paymentHash: nth(2), bolt11: null, startedAt: 1, amountMsats: 5_024_000, state: { kind: "in_flight" } },
+    ] as never);
+    server.on("GET /payments/outgoing?", json([{ ...PAID, sent: "many" }]));
+    expect(await node.history?.paid(0).catch((error: Error) => error.name)).toBe("NodeUnavailable" as never);
   });
 });
