@@ -18,6 +18,7 @@ interface Found {
   readonly problem?: string;
   readonly peers: {
     readonly agrees: boolean;
+    readonly paymentsCompared: boolean;
     readonly paused: boolean;
     readonly differences: { readonly list: { kind: string; orderId: string | null; words: string; repair: boolean }[] };
     readonly doubts: { readonly list: { orderId: string; words: string }[] };
@@ -336,6 +337,21 @@ describe("after a restore", () => {
     peers.past = peers.past.filter(({ activationId }) => activationId !== "900003");
     await compared("--repair");
     expect(doubted()).toEqual([]);
+  });
+
+  test("with a wallet that lists nothing, every order that is still owed may have been refunded; settlements are told", async () => {
+    peers.lists = false;
+    peers.received?.push(receipt("unpaid"));
+    const found = await compared("--repair");
+    expect(found.peers).toMatchObject({ paused: false, paymentsCompared: false, differences: { list: [] } });
+    const owed = ["buying", "waiting", "stuck", "loose", "unpaid"];
+    expect(doubted()).toEqual(owed.map((name) => idOf(name)).toSorted());
+    await compared("--repair");
+    expect(doubted()).toEqual(owed.map((name) => idOf(name)).toSorted());
+    expect((await doctor("--peers")).text).toContain("cannot list its payments");
+    peers.pays(hashOf("unknown"), 100, PROOF, lives.world.now());
+    expect((await doctor("paid", idOf("stuck"), hashOf("unknown"))).code).toBe(0);
+    expect(lives.order("stuck")).toMatchObject({ owedMsats: 0, refund: { amountSats: 100 } });
   });
 
   test("an order that was set aside keeps nobody else waiting", async () => {

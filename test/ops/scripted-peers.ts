@@ -3,7 +3,7 @@ import { msats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
 import { numberOf } from "../../actors/order/state.ts";
 import { upcast } from "../../actors/runtime/store.ts";
-import type { LightningNode, MayPay, NodeInfo, Outgoing, Receipt } from "../../src/lightning/port.ts";
+import type { LightningNode, MayPay, NodeHistory, NodeInfo, Outgoing, Receipt } from "../../src/lightning/port.ts";
 import { NodeUnavailable } from "../../src/lightning/port.ts";
 import type { OpenPeers } from "../../src/ops/doctor.ts";
 import { OurBooks } from "../../src/ops/peers/books.ts";
@@ -22,6 +22,8 @@ export class ScriptedPeers {
   past: PastActivation[] = [];
   cancelAnswer: CancelOutcome = { kind: "cancelled" };
   readonly cancelled: string[] = [];
+  /** Whether the node can list its past. */
+  lists = true;
   pubkey = NODE;
   account = "account";
   readonly #world: Lives["world"];
@@ -103,17 +105,24 @@ export class ScriptedPeers {
       lookupInvoice: unasked,
       cancelInvoice: unasked,
       settlements: unasked,
-      settledSince: unasked,
+      settledSince: async (since) =>
+        (this.received ?? [])
+          .filter(({ settledAt }) => settledAt >= since)
+          .map(({ paymentHash, settledAt, receivedMsats }) => ({ paymentHash, settledAt, receivedMsats })),
       pay: unasked,
       mayPay: async () => this.rights,
       lookupPayment: async (hash) =>
         this.paid.find(({ paymentHash }) => paymentHash === hash)?.state ?? { kind: "never_sent" },
-      history: {
-        paid: async (since) => this.paid.filter(({ startedAt }) => startedAt >= since),
-        received: async (since) => {
-          if (!this.received) throw new NodeUnavailable("the list broke off");
-          return this.received.filter(({ settledAt }) => settledAt >= since);
-        },
+      ...(this.lists && { history: this.#history() }),
+    };
+  }
+
+  #history(): NodeHistory {
+    return {
+      paid: async (since) => this.paid.filter(({ startedAt }) => startedAt >= since),
+      received: async (since) => {
+        if (!this.received) throw new NodeUnavailable("the list broke off");
+        return this.received.filter(({ settledAt }) => settledAt >= since);
       },
     };
   }

@@ -14,10 +14,11 @@ export const agrees = ({ comparison, doubts, repaired, paused, rights }: PeersRe
   rights.ok &&
   (repaired?.failed.length ?? 0) === 0;
 
-export function peersText({ since, comparison, doubts, repaired, paused, rights }: PeersReport): string[] {
+export function peersText({ since, payments, comparison, doubts, repaired, paused, rights }: PeersReport): string[] {
   const { differences, strangers } = comparison;
   const lines = [
     `Node and provider, since ${iso(since)}`,
+    ...(payments ? [] : [`  ${UNLISTED}`]),
     ...(differences.length === 0 ? ["  They agree with our books"] : byKind(differences)),
     ...section("  In doubt: nothing is bought or paid for", doubts, ({ orderId, words }) => [
       `    ${orderId}  ${words}`,
@@ -35,6 +36,9 @@ export function peersText({ since, comparison, doubts, repaired, paused, rights 
   }
   return [...lines, ""];
 }
+
+const UNLISTED =
+  "The node cannot list its payments, nor what invoices were made for: only refunds that our books know were asked about";
 
 function byKind(differences: readonly Difference[]): string[] {
   return Object.entries(DIFFERENCES).flatMap(([kind, advice]) => {
@@ -58,11 +62,12 @@ function section<T>(title: string, rows: readonly T[], lines: (row: T) => string
 
 /** `repair` says whether one exists. */
 export function peersJson(report: PeersReport): object {
-  const { since, comparison, doubts, repaired, paused, rights } = report;
+  const { since, payments, comparison, doubts, repaired, paused, rights } = report;
   const { differences, strangers } = comparison;
   return {
     since: iso(since),
     agrees: agrees(report),
+    paymentsCompared: payments,
     paused,
     mayPay: rights,
     differences: {

@@ -82,7 +82,7 @@ export async function compare(
   for (const receipt of evidence.received.values()) {
     if (receipt.settledAt <= settledBy) differences.push(...ofReceipt(receipt, books));
   }
-  for (const payment of evidence.paid.values()) {
+  for (const payment of evidence.paid?.values() ?? []) {
     const order = books.byRefundHash(payment.paymentHash);
     if (order && payment.startedAt <= settledBy) differences.push(...ofPayment(payment, order, evidence));
   }
@@ -152,10 +152,10 @@ async function ofRefund(
   { since, paid }: Evidence,
   node: Pick<LightningNode, "lookupPayment">,
 ): Promise<Difference[]> {
-  if (!refund || refund.at < since || paid.get(refund.paymentHash)?.state.kind === "succeeded") return [];
-  // It may have been begun before the list, and held.
+  if (!refund || refund.at < since || paid?.get(refund.paymentHash)?.state.kind === "succeeded") return [];
+  // It may have been begun before the list, and held. What the node cannot tell is no contradiction.
   const { kind } = await node.lookupPayment(refund.paymentHash);
-  if (kind === "succeeded") return [];
+  if (kind === "succeeded" || kind === "unknown") return [];
   const words = `${refund.amountSats} sat refunded at ${iso(refund.at)}; the node says ${kind.replace("_", " ")}`;
   return [different("refund_unknown", id, words)];
 }
@@ -186,7 +186,7 @@ function ofNumber(
 }
 
 function strangers({ paid, active, past }: Evidence, books: OurBooks): Stranger[] {
-  const payments = [...paid.values()].filter(
+  const payments = [...(paid?.values() ?? [])].filter(
     ({ paymentHash, state }) => state.kind !== "failed" && books.byRefundHash(paymentHash) === null,
   );
   const isNobodys = ({ activationId }: { activationId: string }) => books.byActivation(activationId) === null;

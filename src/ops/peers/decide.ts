@@ -2,11 +2,12 @@
  * What a person found out about one order, told to it while nobody serves: that its refund was paid, that its customer was served, or that
  * neither happened and it goes on by itself.
  */
-import { floorToSats } from "../../../actors/order/money.ts";
+import { floorToSats, type Sats } from "../../../actors/order/money.ts";
 import type { Order } from "../../../actors/order/state.ts";
 import { numberOf } from "../../../actors/order/state.ts";
 import { status } from "../../../actors/order/status.ts";
-import { iso } from "../../../actors/runtime/world.ts";
+import type { Millis } from "../../../actors/runtime/world.ts";
+import type { LightningNode } from "../../lightning/port.ts";
 import type { NumberProvider } from "../../provider/port.ts";
 import { OurBooks } from "./books.ts";
 import type { DoctorPeers } from "./evidence.ts";
@@ -61,25 +62,31 @@ async function paid(
   { node, provider }: Pick<DoctorPeers, "node" | "provider">,
 ): Promise<Decided> {
   if (!order.payment) return no(`${stands(order)}: nothing was paid for it`);
-  if (!node.history) return no(`${node.traits.name} does not list its past`);
-  const listed = await node.history.paid(order.payment.settledAt - SKEW_MS);
-  const payment = listed.find((one) => one.paymentHash === paymentHash && one.state.kind === "succeeded");
-  if (payment?.state.kind !== "succeeded")
-    return no("The node has paid nothing with this payment hash since the order was paid");
+  const owedSats = floorToSats(order.owedMsats);
+  const payment = await paymentOf(node, paymentHash, order.payment.settledAt - SKEW_MS, owedSats);
+  if (payment === null) return no("The node has paid nothing with this payment hash since the order was paid");
   const books = new OurBooks(bench.journal.db);
   const owner = books.byRefundHash(paymentHash);
   if (owner && owner.id !== order.id) return no(`This payment belongs to order ${owner.id}`);
-  const amountSats = floorToSats(payment.amountMsats);
-  if (amountSats !== floorToSats(order.owedMsats)) {
-    return no(`The node paid ${amountSats} sat, and ${floorToSats(order.owedMsats)} sat are owed`);
-  }
-  const { preimage, feeMsats } = payment.state;
+  const { amountSats, preimage, feeMsats } = payment;
+  if (amountSats !== owedSats) return no(`The node paid ${amountSats} sat, and ${owedSats} sat are owed`);
   const numberRefunded = await wasGivenBack(order, provider);
   const finding = { kind: "refund_paid", paymentHash, amountSats, feeMsats, preimage, numberRefunded } as const;
   await bench.tell(order.id, { type: "Reconciled", finding });
   const after = books.byId(order.id);
   if (after?.refund?.paymentHash !== paymentHash) return no(`${stands(order)}: the refund does not fit it`);
-  return { ok: true, words: `${stands(after)}; ${amountSats} sat of ${iso(payment.startedAt)} are its refund` };
+  return { ok: true, words: `${stands(after)}; ${amountSats} sat are its refund` };
+}
+
+/** A node that lists nothing proves the payment by its hash; its amount is then the person's word. */
+async function paymentOf(node: LightningNode, paymentHash: string, since: Millis, owedSats: Sats) {
+  const listed = node.history && (await node.history.paid(since)).filter((one) => one.paymentHash === paymentHash);
+  const states = listed?.map(({ state }) => state) ?? [await node.lookupPayment(paymentHash)];
+  const proof = states.find((state) => state.kind === "succeeded");
+  if (!proof) return null;
+  const { preimage, feeMsats } = proof;
+  const amount = listed?.find(({ state }) => state === proof)?.amountMsats;
+  return { preimage, feeMsats, amountSats: amount === undefined ? owedSats : floorToSats(amount) };
 }
 
 async function wasGivenBack(order: Order, provider: NumberProvider): Promise<boolean> {

@@ -29,7 +29,8 @@ const CONTRADICTIONS: ReadonlySet<DifferenceKind> = new Set<DifferenceKind>([
 interface Unexplained {
   readonly takenAt: Millis;
   readonly from: Millis;
-  readonly payments: readonly { readonly hash: string; readonly sats: number; readonly at: Millis }[];
+  /** Null when the node cannot list them: any order may have been refunded. */
+  readonly payments: readonly { readonly hash: string; readonly sats: number; readonly at: Millis }[] | null;
   readonly numbers: readonly Candidate[];
 }
 
@@ -74,14 +75,16 @@ function unexplained({ paid, active, past, until }: Evidence, books: OurBooks, l
   return {
     takenAt: loss.takenAt,
     from,
-    payments: [...paid.values()]
-      .filter(({ state, startedAt }) => state.kind !== "failed" && isOfThen(startedAt))
-      .filter(({ paymentHash }) => books.byRefundHash(paymentHash) === null)
-      .map(({ paymentHash, amountMsats, startedAt }) => ({
-        hash: paymentHash,
-        sats: floorToSats(amountMsats),
-        at: startedAt,
-      })),
+    payments:
+      paid &&
+      [...paid.values()]
+        .filter(({ state, startedAt }) => state.kind !== "failed" && isOfThen(startedAt))
+        .filter(({ paymentHash }) => books.byRefundHash(paymentHash) === null)
+        .map(({ paymentHash, amountMsats, startedAt }) => ({
+          hash: paymentHash,
+          sats: floorToSats(amountMsats),
+          at: startedAt,
+        })),
     numbers: [...running, ...ended].filter(isNobodys),
   };
 }
@@ -95,6 +98,7 @@ function lostOf(order: Order, lost: Unexplained, { past }: Evidence, books: OurB
     if (number) return `${described(number)} may be its lost purchase, or another order's`;
   }
   if (owedMsats < 1000 || messageIds.length > 0) return null;
+  if (lost.payments === null) return "The node cannot list what it paid since: this order may have been refunded";
   const refund = lost.payments.find(({ sats, at }) => sats === floorToSats(owedMsats) && at >= earliest);
   if (refund) {
     return `${refund.sats} sat that the node paid at ${iso(refund.at)} may be its refund (payment hash ${refund.hash})`;

@@ -1,15 +1,9 @@
 /**
  * What node and provider say happened since a time: everything of it, or nothing. It is read before our own books are, so that these are
- * never the older ones.
+ * never the older ones. A wallet that cannot list its past (NWC) tells of settled invoices only, without what they were made for.
  */
 import type { Millis, World } from "../../../actors/runtime/world.ts";
-import {
-  type LightningNode,
-  NodeUnavailable,
-  type Outgoing,
-  type PaymentHash,
-  type Receipt,
-} from "../../lightning/port.ts";
+import type { LightningNode, Outgoing, PaymentHash, Receipt, Settlement } from "../../lightning/port.ts";
 import type { ActivationId, ActiveActivation, NumberProvider, PastActivation } from "../../provider/port.ts";
 
 const MINUTE = 60_000;
@@ -28,8 +22,8 @@ export interface Evidence {
   readonly since: Millis;
   /** When the reading began: what happened later may be in it, or not. */
   readonly until: Millis;
-  /** By hash; of several payments of one hash the one that matters most. */
-  readonly paid: ReadonlyMap<PaymentHash, Outgoing>;
+  /** By hash; of several payments of one hash the one that matters most. Null when the node cannot list them. */
+  readonly paid: ReadonlyMap<PaymentHash, Outgoing> | null;
   readonly received: ReadonlyMap<PaymentHash, Receipt>;
   readonly active: ReadonlyMap<ActivationId, ActiveActivation>;
   /** Bought since then, and over. */
@@ -40,14 +34,15 @@ export interface Evidence {
 export async function gather({ world, node, provider }: DoctorPeers, since: Millis): Promise<Evidence> {
   const until = world.now();
   const { history } = node;
-  if (!history) throw new NodeUnavailable(`${node.traits.name} does not list its past`);
-  const [paid, received, active] = [await history.paid(since), await history.received(since), await provider.active()];
+  const paid = history ? strongest(await history.paid(since)) : null;
+  const received = history ? await history.received(since) : (await node.settledSince(since)).map(unnamed);
+  const active = await provider.active();
   // After the active list: what ends in between is in one of them.
   const past = await historySince(provider, since, world.now() + MINUTE);
   return {
     since,
     until,
-    paid: strongest(paid),
+    paid,
     received: by(received, ({ paymentHash }) => paymentHash),
     active: by(active, ({ activationId }) => activationId),
     past: by(past, ({ activationId }) => activationId),
@@ -61,6 +56,8 @@ async function historySince(provider: NumberProvider, since: Millis, until: Mill
   }
   return rows;
 }
+
+const unnamed = (settlement: Settlement): Receipt => ({ ...settlement, description: null, key: null });
 
 const WEIGHT = { failed: 0, unknown: 1, in_flight: 2, succeeded: 3 } as const;
 

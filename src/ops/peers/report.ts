@@ -11,6 +11,8 @@ import type { Workbench } from "./workbench.ts";
 
 export interface PeersReport {
   readonly since: Millis;
+  /** Whether the node's payments were compared: not when it cannot list them. */
+  readonly payments: boolean;
   readonly comparison: Comparison;
   /** Orders whose money must not move, whether they know it yet or not. */
   readonly doubts: readonly Doubt[];
@@ -42,6 +44,7 @@ export async function lookAtPeers(db: Database, peers: DoctorPeers, days: number
   const loss = books.loss();
   return {
     since: evidence.since,
+    payments: evidence.paid !== null,
     comparison,
     doubts: doubts(evidence, books, loss, comparison),
     repaired: null,
@@ -58,6 +61,7 @@ export async function repairWithPeers(bench: Workbench, peers: DoctorPeers, days
   const loss = books.loss();
   return {
     since: evidence.since,
+    payments: evidence.paid !== null,
     comparison,
     doubts,
     repaired,
