@@ -221,12 +221,13 @@ export function assemble(options: AssemblyOptions) {
   for (const order of store.ordersOfKind(LIVE_KINDS, MAX_LIVE)) {
     reservations.follow(order);
     guard.follow(order);
-    const { state: at, terms, id } = order;
+    const { state: at, terms, id, doubtSince } = order;
     // One that is set aside is looked into by a person: it takes no hints, and keeps nobody else from buying.
     if (store.isQuarantined(id)) continue;
     inbox.follow(order);
     const asked = at.kind === "buyUnknown" || (at.kind === "buying" && at.step === "asking");
-    if (asked) purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
+    // Nor does one that is in doubt: it is not looked for meanwhile.
+    if (asked && doubtSince === undefined) purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
   }
 
   const destinations = { world, store, network: bound.network, ownPubkey: bound.nodePubkey };

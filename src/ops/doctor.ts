@@ -64,7 +64,7 @@ function problemOf(error: unknown): string {
   if (isSqliteError(error)) return `The database cannot be read: ${sqliteCode(error)}`;
   if (error instanceof AlreadyRunning) return "A server uses this database: stop it first, then run this again";
   if (error instanceof NodeUnavailable || error instanceof ProviderUnavailable) {
-    return `${error.message}. Nothing was compared or changed`;
+    return `${error.message}. The comparison is not finished: run it again when the peer answers`;
   }
   if (error instanceof Problem || error instanceof WrongBinding || error instanceof UnusableFile) return error.message;
   throw error;

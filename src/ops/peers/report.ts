@@ -39,6 +39,7 @@ export function comparedSince(books: OurBooks, now: Millis, days: number): Milli
 /** @throws NodeUnavailable, ProviderUnavailable: nothing was compared then */
 export async function lookAtPeers(db: Database, peers: DoctorPeers, days: number): Promise<PeersReport> {
   const books = new OurBooks(db);
+  const rights = await peers.node.mayPay();
   const evidence = await gather(peers, comparedSince(books, peers.world.now(), days));
   const comparison = await compare(evidence, books, peers.node, true);
   const loss = books.loss();
@@ -49,13 +50,14 @@ export async function lookAtPeers(db: Database, peers: DoctorPeers, days: number
     doubts: doubts(evidence, books, loss, comparison),
     repaired: null,
     paused: loss !== null && loss.matchedAt === null,
-    rights: await peers.node.mayPay(),
+    rights,
   };
 }
 
-/** @throws NodeUnavailable, ProviderUnavailable: nothing was repaired then; JournalUnavailable */
+/** @throws NodeUnavailable, ProviderUnavailable, JournalUnavailable: the pause stays then, and so does what was repaired before */
 export async function repairWithPeers(bench: Workbench, peers: DoctorPeers, days: number): Promise<PeersReport> {
   const books = new OurBooks(bench.journal.db);
+  const rights = await peers.node.mayPay();
   const evidence: Evidence = await gather(peers, comparedSince(books, peers.world.now(), days));
   const { comparison, doubts, ...repaired } = await repair(evidence, bench, peers);
   const loss = books.loss();
@@ -66,6 +68,6 @@ export async function repairWithPeers(bench: Workbench, peers: DoctorPeers, days
     doubts,
     repaired,
     paused: loss !== null && loss.matchedAt === null,
-    rights: await peers.node.mayPay(),
+    rights,
   };
 }
