@@ -308,11 +308,17 @@ const MIN_SECRET = 22;
 /** Largest file that a setting may name, bytes: a chain of certificates is a tenth of it. */
 const MAX_FILE = 64 * 1024;
 
-/** Reads and checks the whole environment. The only file access is that of `_FILE` settings. */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): LoadedConfig {
+/**
+ * Reads and checks the whole environment. The only file access is that of `_FILE` settings.
+ * @param needsProvider false for whoever uses the node alone, which may be there first.
+ */
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  { needsProvider = true }: { readonly needsProvider?: boolean } = {},
+): LoadedConfig {
   const read = new Reader(env);
   const port = read.integer("PORT", 0, 65_535);
-  const peers = readPeers(read, port);
+  const peers = readPeers(read, port, needsProvider);
   const policy: Policy = {
     ...DEFAULT_POLICY,
     invoiceExpiryMs: read.integer("INVOICE_EXPIRY_SECONDS", 60, 300) * 1_000,
@@ -370,13 +376,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
 
 const ONE: Multiplier = { numerator: 1n, denominator: 1n };
 
-function readPeers(read: Reader, port: number): Peers {
+function readPeers(read: Reader, port: number, needsProvider: boolean): Peers {
   const apiKey = read.text("HEROSMS_API_KEY");
   const sandboxNode = read.text("LIGHTNING_URL") === "sandbox:";
   const node = readNode(read, sandboxNode);
   if (sandboxNode && apiKey === "") return readSandbox(read, port);
   if (sandboxNode) read.problems.push("HEROSMS_API_KEY is set, but LIGHTNING_URL is not: configure both or neither");
-  else if (apiKey === "")
+  else if (apiKey === "" && needsProvider)
     read.problems.push("LIGHTNING_URL is set, but HEROSMS_API_KEY is not: configure both or neither");
   return { kind: "real", node, heroSms: { baseUrl: read.url("HEROSMS_URL"), apiKey } };
 }

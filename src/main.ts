@@ -5,6 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
+import { checkLightning } from "./check-lightning.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { openJournal } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
@@ -28,6 +29,7 @@ const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Li
 
   l402-numbers                 serve (the sandbox, unless a node and a provider are configured)
   l402-numbers check-config    check the environment and exit
+  l402-numbers check-lightning try the Lightning node step by step and say what is wrong; see check-lightning --help
   l402-numbers healthcheck     ask the running server whether it is ready
   l402-numbers doctor          compare journals, states and ledger; list what waits for a person
   l402-numbers doctor --peers  compare with node and provider as well; with --repair put right what is safe; see doctor --help
@@ -48,7 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
   if (command === "--version") return print(VERSION);
   if (command === "--help" || command === "-h") return print(HELP);
-  const loaded = loadConfig(process.env);
+  const loaded = loadConfig(process.env, { needsProvider: command !== "check-lightning" });
   if (command === "healthcheck") {
     return runHealthcheck({ url: ownUrl(process.env.HOST, process.env.PORT) });
   }
@@ -58,6 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { problems } = loadNames(config);
     return problems.length > 0 ? mistakes(problems) : print("The configuration is good");
   }
+  if (command === "check-lightning") return checkLightning(rest, config, await clockOffset(config), sandboxFor);
   if (command === "doctor") return doctor(rest, config);
   if (command === "backup" || command === "restore") {
     const now = Date.now() + (await clockOffset(config));
