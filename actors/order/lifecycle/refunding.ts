@@ -33,12 +33,20 @@ function paid(step: Step, attempt: number, answer: RefundAnswer & { kind: "succe
   end(step, "refunded");
 }
 
+/**
+ * The pause after an attempt that died: growing, to a minute for an invoice that lives two hours more or less, and to an hour for one that
+ * lives long. It may live a year: tried every minute, a receiver that is never there would fill books and node.
+ */
+function pauseAfter(attempt: number, lifeMs: number): number {
+  const longest = Math.min(Math.max(MINUTE, lifeMs / 120), 60 * MINUTE);
+  return Math.floor(Math.min(5 * SECOND * 2 ** Math.min(attempt - 1, 10), longest));
+}
+
 /** Every attempt so far is surely dead: the same invoice again while it lives, else wait for a fresh one. */
 function attemptDied(step: Step, attempt: number, reason: string): void {
-  const wait = Math.min(5 * SECOND * 2 ** Math.min(attempt - 1, 4), MINUTE);
-  const due = step.now + wait;
-  step.emit({ type: "RefundAttemptFailed", attempt, reason, due });
   const { destination, refundAddress } = step.order;
+  const due = step.now + pauseAfter(attempt, (destination?.expiresAt ?? step.now) - step.now);
+  step.emit({ type: "RefundAttemptFailed", attempt, reason, due });
   const lives = destination !== null && timeForRefund(destination.expiresAt, due, step.policy.refundPayTimeoutMs);
   // An address is asked for another invoice when the pause is over.
   if (!lives && refundAddress == null) stuck(step, "destination_expired");

@@ -53,6 +53,20 @@ test("an attempt that surely failed is repeated at growing intervals, each under
   expect(pauses).toEqual([5, 10, 20, 40, 60, 60, 60]);
 });
 
+test("an invoice that lives a year is tried less and less often, so that a receiver who is never there fills no books", () => {
+  const life = Life.open({ destination: destination(1, OPENED_AT + 365 * DAY) }).toRefunding();
+  let longest = 0;
+  let attempts = 0;
+  while (life.now < OPENED_AT + 30 * DAY) {
+    life.refundFailed();
+    attempts++;
+    longest = Math.max(longest, life.in("refunding").due - life.now);
+    life.due();
+  }
+  expect(longest).toBe(HOUR);
+  expect(attempts).toBeLessThan(30 * 24 + 20);
+});
+
 test("attempts end at a time: when none can finish within the invoice's life, a fresh invoice is asked for", () => {
   const life = Life.open({ destination: destination(1, 0) });
   const { expiresAt } = destination();
