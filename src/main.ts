@@ -271,4 +271,6 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+// Books and keys are nobody else's to read, also in a directory that others may enter.
+process.umask(0o077);
 process.exit(await main(process.argv.slice(2)));

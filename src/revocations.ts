@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { World } from "../actors/runtime/world.ts";
 import type { Revocations } from "./l402/revocations.ts";
+import { giveToOwner } from "./owner.ts";
 
 const FILE = "revoked.txt";
 const LINE = /^[0-9a-f]{32}$/;
@@ -34,8 +35,14 @@ export class RevocationFile implements Revocations {
   /** Revokes every credential of an order that was handed out so far; durable when it returns. @throws RangeError for what is no order id. */
   revoke(orderId: string): void {
     if (!LINE.test(orderId)) throw new RangeError("An order id has 32 hex digits");
-    appendFileSync(this.#path, `${orderId}\n`, { mode: 0o600, flush: true });
+    appendFileSync(this.#path, `${this.#isTorn() ? "\n" : ""}${orderId}\n`, { mode: 0o600, flush: true });
+    giveToOwner(this.#path);
     this.#refresh();
+  }
+
+  /** Whether the last line was not finished, by a power cut: what is added to it would not count. */
+  #isTorn(): boolean {
+    return existsSync(this.#path) && !/(?:^|\n)$/.test(readFileSync(this.#path, "utf8"));
   }
 
   /** The file only grows, so its size tells whether there is news. A file that vanished takes no revocation back. */

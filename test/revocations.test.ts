@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, chownSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { presentedAs } from "../src/l402/authorization.ts";
@@ -60,6 +60,24 @@ describe("the file of revocations", () => {
     rmSync(join(dir, "revoked.txt"));
     now += 2_000;
     expect(file.generationOf(ORDER)).toBe(1);
+  });
+
+  test("a line that a power cut tore takes none of the next one with it", () => {
+    const dir = newDir();
+    const file = new RevocationFile(dir, { now: () => 0 });
+    appendFileSync(join(dir, "revoked.txt"), OTHER.slice(0, 20));
+    file.revoke(ORDER);
+    file.revoke(ORDER);
+    expect(file.generationOf(ORDER)).toBe(2);
+  });
+
+  // Only root can give a file away.
+  test.skipIf(process.getuid?.() !== 0)("is the server's to read when root revoked", () => {
+    const dir = newDir();
+    chownSync(dir, 65_532, 65_532);
+    new RevocationFile(dir, { now: () => 0 }).revoke(ORDER);
+    const { uid, gid } = statSync(join(dir, "revoked.txt"));
+    expect([uid, gid]).toEqual([65_532, 65_532]);
   });
 
   test("takes order ids and nothing else", () => {

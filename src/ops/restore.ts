@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { META_BACKUP, SCHEMA_VERSION } from "../../actors/runtime/schema.ts";
 import { iso, type Millis } from "../../actors/runtime/world.ts";
 import { AlreadyRunning, lockDataDir } from "../lock.ts";
+import { giveToOwner } from "../owner.ts";
 import { copyPrivate, digestOf, sizeOf, sync } from "./backup/files.ts";
 import { type Manifest, manifestPath, parseManifest } from "./backup/manifest.ts";
 import { isSqliteError, openReadOnly, sqliteCode } from "./doctor/database.ts";
@@ -87,6 +88,7 @@ function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions)
     if (digestOf(half) !== manifest.sha256) throw new Problem("the copy differs from the backup");
     markFile(half, manifest.takenAt);
     sync(half);
+    giveToOwner(half);
     const aside = keepAside(target, now);
     renameSync(half, target);
     sync(target);

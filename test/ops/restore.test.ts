@@ -3,7 +3,9 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   appendFileSync,
+  chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -59,6 +61,15 @@ const orders = (db: Database) => db.query("SELECT id, seq, state FROM orders ORD
 const loss = (path: string) => opened(path, (db) => new OurBooks(db).loss());
 
 describe("a restored database", () => {
+  // Only root can give a file away.
+  test.skipIf(process.getuid?.() !== 0)("is the server's, when root restored it", () => {
+    mkdirSync(dataDir);
+    chownSync(dataDir, 65_532, 65_532);
+    expect(restore(file).code).toBe(0);
+    const { uid, gid } = statSync(target());
+    expect([uid, gid]).toEqual([65_532, 65_532]);
+  });
+
   test("holds every order of the backup, is private, and is marked as a copy of its time", () => {
     const { code, text } = restore(file);
     expect([code, text]).toEqual([0, expect.stringContaining("Money is paused")]);

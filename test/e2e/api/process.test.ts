@@ -1,7 +1,7 @@
 /** How the process starts, refuses to start, and stops. */
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withNumber } from "../../support/life.ts";
@@ -17,6 +17,19 @@ function newDir(): string {
 }
 afterAll(() => {
   for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
+});
+
+test("no file of the data directory can be read by other users, also where the directory itself can", async () => {
+  const dataDir = newDir();
+  chmodSync(dataDir, 0o755);
+  const server = await startServer({ dataDir });
+  try {
+    const open = readdirSync(dataDir).filter((name) => (statSync(join(dataDir, name)).mode & 0o077) !== 0);
+    expect(readdirSync(dataDir)).toContain("orders.sqlite");
+    expect(open).toEqual([]);
+  } finally {
+    await server.stop();
+  }
 });
 
 describe("the configuration", () => {

@@ -1,0 +1,13 @@
+/**
+ * Who owns the files of the data directory. The server often runs under a user of its own and the commands beside it under root: a file that
+ * root leaves there must be one that the server can read and write.
+ */
+import { chownSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Gives a file of ours to whoever owns its directory. Only root can, and only root needs to. */
+export function giveToOwner(path: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  chownSync(path, uid, gid);
+}
