@@ -224,6 +224,7 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
       names,
       peers: createPeers(world, config, addresses),
       webhookSecret,
+      sandboxUrl: url,
       stopping,
     });
     if (!stopping.aborted) announce(service, url);

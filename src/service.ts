@@ -32,6 +32,8 @@ export interface ServiceOptions {
   readonly peers: ServicePeers;
   /** Last segment of the webhook path, or null to close it. */
   readonly webhookSecret: string | null;
+  /** Base URL of the sandbox's peers; null, the default, without one. */
+  readonly sandboxUrl?: string | null;
   /** Asked to stop before it runs: the start is given up in order, with the signal's reason. */
   readonly stopping?: AbortSignal;
 }
@@ -66,6 +68,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       metrics,
       config: apiConfig(config, {
         sandbox: peers.sandbox,
+        ...(options.sandboxUrl && { sandboxUrl: `${options.sandboxUrl}/sandbox` }),
         webhookSecret: options.webhookSecret,
         priceRule: app.priceRule,
         names,
@@ -117,7 +120,10 @@ function orStopped<T>(work: Promise<T>, stopping: AbortSignal | undefined): Prom
 /** What the HTTP layer needs to know of the process's settings. */
 export function apiConfig(
   config: Config,
-  { names, ...facts }: Pick<ApiConfig, "sandbox" | "webhookSecret" | "priceRule"> & { readonly names: Names },
+  {
+    names,
+    ...facts
+  }: Pick<ApiConfig, "sandbox" | "sandboxUrl" | "webhookSecret" | "priceRule"> & { readonly names: Names },
 ): ApiConfig {
   return {
     ...facts,

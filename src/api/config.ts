@@ -13,6 +13,8 @@ export interface ApiConfig {
   readonly serviceName: string;
   /** No real money, no real numbers; the documents say so. */
   readonly sandbox: boolean;
+  /** Where the sandbox's controls are, without a slash at the end; only of a sandbox. */
+  readonly sandboxUrl?: string;
   /** Content of `/.well-known/402index-verify.txt`. */
   readonly indexVerifyToken: string | null;
   /** Last segment of the provider's webhook path; null closes that path. */

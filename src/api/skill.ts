@@ -44,13 +44,18 @@ description: Buy one-time phone numbers for SMS verification codes, or rent a nu
 
 # ${serviceName}: phone numbers for SMS codes, paid with Lightning`;
 
-const introduction = ({ sandbox, version }: ApiConfig, base: string): string => `Base URL: ${base || "this server"}
+const introduction = (
+  { sandbox, sandboxUrl = "http://127.0.0.1:3001/sandbox", version }: ApiConfig,
+  base: string,
+): string => `Base URL: ${base || "this server"}
 Version: ${version}
 ${
   sandbox
     ? `
 > This server is a **sandbox**: invoices are on regtest, numbers and codes are made up, no real money moves. Its wallet
-> pays at \`POST /sandbox/wallet/pay\` of the sandbox port.
+> is on the server's own machine: \`POST ${sandboxUrl}/wallet/pay\` with \`{"invoice"}\` pays and answers the \`preimage\`,
+> \`POST ${sandboxUrl}/wallet/invoice\` with \`{"expirySeconds":7200}\` makes a refund \`invoice\`, and
+> \`GET ${sandboxUrl}\` lists the rest. Invoices start with \`lnbcrt\`.
 `
     : ""
 }

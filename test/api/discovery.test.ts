@@ -10,6 +10,7 @@ const api = await startApi();
 const bare = await startApi({
   publicUrl: "",
   sandbox: true,
+  sandboxUrl: "http://127.0.0.1:4321/sandbox",
   indexVerifyToken: "0123abcd",
   trustedProxies: ["127.0.0.1"],
   operatorContact: "ops@example.com",
@@ -31,7 +32,8 @@ describe("GET /v2/l402", () => {
       (entry: { method: string; path: string }) => `${entry.method} ${entry.path}`,
     );
     expect(listed.filter((route) => !(ROUTES as readonly string[]).includes(route))).toEqual([]);
-    expect(listed).toContain("POST /v2/l402/order/:id/refund-invoice");
+    const selling = ROUTES.filter((route) => /\/(?:order|catalog|services$)/.test(route) && !route.startsWith("HEAD"));
+    for (const route of selling) expect(listed).toContain(route);
     expect(body.price.rule).toBe(CONFIG.priceRule);
     expect(body.times).toMatchObject({ cancelAfterSeconds: 180, refundInvoiceMinimumSeconds: 1800 });
     expect(body.orderFields.find((field: { name: string }) => field.name === "country").default).toBe("auto");
@@ -124,7 +126,13 @@ describe("GET /skill.md", () => {
 
   test("names what the operator does not sell, whom to ask, and that a sandbox is one", async () => {
     const { text } = await bare.get("/skill.md");
-    for (const part of ["services: Example Bank", "countries: Atlantis", "ops@example.com", "**sandbox**"]) {
+    for (const part of [
+      "services: Example Bank",
+      "countries: Atlantis",
+      "ops@example.com",
+      "**sandbox**",
+      "`POST http://127.0.0.1:4321/sandbox/wallet/pay`",
+    ]) {
       expect(text).toContain(part);
     }
   });
