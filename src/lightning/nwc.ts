@@ -7,6 +7,7 @@ import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
 import { count, malformed } from "./answers.ts";
 import { NwcClient } from "./nwc/client.ts";
+import { createHistory } from "./nwc/history.ts";
 import { cancelInvoice, createInvoice, lookupInvoice, SETTLES_AFTER_EXPIRY_MS, settledSince } from "./nwc/invoices.ts";
 import { NwcPayments } from "./nwc/payments.ts";
 import { settlements } from "./nwc/settlements.ts";
@@ -54,5 +55,6 @@ export function createNwc({ world, connection, outbox }: NwcOptions): LightningN
     pay: (payment) => payments.pay(payment),
     lookupPayment: (hash) => payments.lookup(hash),
     mayPay: () => payments.mayPay(),
+    history: createHistory(wallet),
   };
 }

@@ -100,13 +100,23 @@ async function hasSettled(wallet: Wallet, { state, settledAt, createdAt, payment
 
 /** Every settlement at or after `since`, newest first. @throws NodeUnavailable, also when there are too many. */
 export async function settledSince(wallet: Wallet, since: Millis): Promise<Settlement[]> {
+  return (await receivedSince(wallet, since)).map(({ settlement }) => settlement);
+}
+
+/** The same, with what the wallet keeps beside it. */
+export async function receivedSince(
+  wallet: Wallet,
+  since: Millis,
+): Promise<{ readonly settlement: Settlement; readonly transaction: Transaction }[]> {
   const from = Math.floor(since / 1000);
-  const found = new Map<PaymentHash, Settlement>();
+  const found = new Map<PaymentHash, { readonly settlement: Settlement; readonly transaction: Transaction }>();
   const params = { type: "incoming", from: Math.max(0, from - CREATED_BEFORE_SETTLED_S) };
   for await (const transaction of wallet.list(params)) {
     if (transaction.type !== "incoming" || (transaction.state !== null && transaction.state !== "settled")) continue;
     const settlement = toSettlement(transaction);
-    if (settlement && settlement.settledAt >= from * 1000) found.set(settlement.paymentHash, settlement);
+    if (settlement && settlement.settledAt >= from * 1000) {
+      found.set(settlement.paymentHash, { settlement, transaction });
+    }
   }
   return [...found.values()];
 }

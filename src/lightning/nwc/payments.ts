@@ -14,6 +14,7 @@ import { readInvoice } from "../bolt11.ts";
 import type { KeptRequest, Outbox } from "../outbox.ts";
 import type { MayPay, Payment, PaymentHash, PaymentOutcome, PaymentState } from "../port.ts";
 import type { Sealed } from "./client.ts";
+import { outcomeOf } from "./transactions.ts";
 import type { Wallet } from "./wallet.ts";
 
 const PAY = "pay_invoice";
@@ -144,22 +145,7 @@ export class NwcPayments {
     if (transaction === null) return null;
     if (transaction.type !== "outgoing") return { kind: "unknown", reason: "wrong_payment" };
     this.#findsPayments = true;
-    const preimage = provenPreimage(transaction.preimage, hash);
-    if (preimage) return { kind: "succeeded", preimage, feeMsats: transaction.feesMsats ?? msats(0) };
-    switch (transaction.state) {
-      case "failed":
-        return { kind: "failed", reason: "failed" };
-      case "pending":
-      case "accepted":
-        return { kind: "in_flight" };
-      case "settled":
-        return { kind: "unknown", reason: "wrong_preimage" };
-      // Alby Hub says so of whatever has not settled when its invoice is over, also of what is under way.
-      case "expired":
-        return { kind: "unknown", reason: "expired" };
-      case null:
-        return transaction.settledAt === null ? { kind: "in_flight" } : { kind: "unknown", reason: "no_proof" };
-    }
+    return outcomeOf(transaction);
   }
 
   /**

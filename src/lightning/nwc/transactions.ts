@@ -5,9 +5,9 @@
  */
 import { type Msats, msats } from "../../../actors/order/money.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
-import { count, hash32, type Json } from "../answers.ts";
+import { count, hash32, type Json, provenPreimage } from "../answers.ts";
 import { readInvoice } from "../bolt11.ts";
-import type { Network, PaymentHash, Settlement } from "../port.ts";
+import type { Network, PaymentHash, PaymentOutcome, Settlement } from "../port.ts";
 
 export interface Transaction {
   readonly type: "incoming" | "outgoing";
@@ -23,6 +23,7 @@ export interface Transaction {
   readonly expiresAt: Millis | null;
   readonly invoice: string | null;
   readonly metadata: unknown;
+  readonly description: string | null;
 }
 
 const STATES = ["pending", "settled", "accepted", "expired", "failed"] as const;
@@ -49,12 +50,33 @@ export function readTransaction(value: Json, network: Network | null): Transacti
     expiresAt: time(value.expires_at) ?? (text !== null && network !== null ? expiryOf(text, network) : null),
     invoice: text,
     metadata: value.metadata,
+    description: typeof value.description === "string" ? value.description : null,
   };
 }
 
 /** The settlement of an incoming transaction that is known to have settled. */
 export function toSettlement({ paymentHash, settledAt, amountMsats }: Transaction): Settlement | null {
   return settledAt === null ? null : { paymentHash, settledAt, receivedMsats: amountMsats };
+}
+
+/** What an outgoing transaction says of its payment. */
+export function outcomeOf({ paymentHash, preimage: shown, state, feesMsats, settledAt }: Transaction): PaymentOutcome {
+  const preimage = provenPreimage(shown, paymentHash);
+  if (preimage) return { kind: "succeeded", preimage, feeMsats: feesMsats ?? msats(0) };
+  switch (state) {
+    case "failed":
+      return { kind: "failed", reason: "failed" };
+    case "pending":
+    case "accepted":
+      return { kind: "in_flight" };
+    case "settled":
+      return { kind: "unknown", reason: "wrong_preimage" };
+    // Alby Hub says so of whatever has not settled when its invoice is over, also of what is under way.
+    case "expired":
+      return { kind: "unknown", reason: "expired" };
+    case null:
+      return settledAt === null ? { kind: "in_flight" } : { kind: "unknown", reason: "no_proof" };
+  }
 }
 
 function time(seconds: unknown): Millis | null {

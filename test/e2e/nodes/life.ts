@@ -3,10 +3,9 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { NodeKind } from "../../../src/node.ts";
-import { runDoctor } from "../../../src/ops/doctor.ts";
 import { expectRefunded, refundable, refundsTo, withNumber } from "../../support/life.ts";
 import { type Peers, startPeers } from "../../support/peers.ts";
-import type { Bought, RunningServer } from "../../support/server.ts";
+import { type Bought, type RunningServer, runToEnd } from "../../support/server.ts";
 
 export interface NodeLife {
   readonly kind: NodeKind;
@@ -29,10 +28,10 @@ export function nodeLife({ kind, pay, lost, lapsesAfter }: NodeLife): void {
   });
   afterAll(async () => {
     expect(await server.stop()).toBe(0);
-    const lines: string[] = [];
-    const now = Date.now() + (await peers.control<{ offsetMs: number }>("GET", "/clock")).offsetMs;
-    const sound = await runDoctor([], { dataDir: peers.dataDir, now, out: (line) => lines.push(line) });
-    expect([sound, ...lines]).toContain(0);
+    // Our books, the node's and the provider's say the same of all that happened here.
+    const env = { SANDBOX_URL: peers.url, SANDBOX_NODE: kind, DATA_DIR: peers.dataDir };
+    const { code, output } = await runToEnd(env, ["doctor", "--peers"]);
+    expect([code, output]).toEqual([0, expect.stringContaining("They agree with our books")]);
     await peers.stop();
   });
 

@@ -1,4 +1,5 @@
 import type { Dialect } from "./bench.ts";
+import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
@@ -33,3 +34,4 @@ const NWC: Dialect = {
 invoiceContract(NWC);
 settlementContract(NWC);
 refundContract(NWC);
+historyContract(NWC);
