@@ -154,7 +154,7 @@ export const OrderSchema = Type.Object({
       "From when a cancel is accepted, before payment the earliest possible time; null for types that cannot be cancelled",
     ),
   ),
-  durationMinutes: nullable(Type.Integer()),
+  durationMinutes: nullable(Type.Integer({ description: "As asked for; `expiresAt` tells when a rental ends" })),
   refund: Refund,
   next: Next,
   macaroon: Type.Optional(

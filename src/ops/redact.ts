@@ -22,7 +22,7 @@ const ERROR_FIELDS = new Set(["name", "message", "stack", "code", "cause", "erro
 const SECRET_NAMES = new Set(
   (
     "code codes otp pin sms smscode smstext text phone phones number msisdn seed cookie setcookie auth key nsec npub " +
-    "ip clientip remoteip remoteaddress remoteaddr xforwardedfor forwarded forwardedfor xrealip authorization"
+    "k1 lnurl refundaddress lightningaddress email ip clientip remoteip remoteaddress remoteaddr xforwardedfor forwarded forwardedfor xrealip authorization"
   ).split(" "),
 );
 /** A name that ends like this is a secret too: `readMacaroonHex` is not, `adminMacaroon` is. */
@@ -53,10 +53,15 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\b((?:code|otp)(?:\s{0,3}:\s{0,3}|\sis\s{1,3}))\d[\d-]{2,9}/gi, `$1${MASK}`],
   // Secrets in paths, and user:password@ in URLs.
   [/(\/webhooks\/rent\/)[^\s/?#"']+/gi, `$1${MASK}`],
+  [/(\/withdraw\/[^\s/?#"']{1,64}\/)[^\s/?#"']+/gi, `$1${MASK}`],
+  [/(\bk1=)[^\s"'&,;#]+/gi, `$1${MASK}`],
   [/(:\/\/)[^\s/@"']{1,256}@/g, `$1${MASK}@`],
   // Nostr keys (NIP-19); BOLT 11 invoices; macaroons (base64 of a v2 or v1 header); JSON web tokens.
   [/n(?:sec|pub|profile|cryptsec)1[0-9a-z]{20,}/gi, "[nostr key]"],
   [/ln(?:bcrt|bc|tbs|tb|sb)[0-9a-z]{20,}/gi, "[invoice]"],
+  // LNURL (LUD-01): a link to withdraw with is money, one to pay to is somebody's; Lightning addresses (LUD-16).
+  [/lnurl1[0-9a-z]{10,}/gi, "[lnurl]"],
+  [/[a-z0-9._+-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b/gi, "[address]"],
   [/(?:AgE|AgI|MDA)[A-Za-z0-9+/_-]{24,}={0,2}/g, "[macaroon]"],
   [/eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){0,2}/g, "[token]"],
   // 32 bytes and more: hashes, preimages, keys in hex and base64; long opaque tokens.

@@ -14,7 +14,9 @@ test("names of secrets are recognised in every spelling, and names of harmless f
     ..."HEROSMS_API_KEY secret webhookSecret password token parentCredential Idempotency-Key x-cg-pro-api-key".split(
       " ",
     ),
-    ..."Cookie nsec npub text remoteAddress x-forwarded-for clientIp tokens".split(" "),
+    ..."lnurl k1 refundAddress refund_address Cookie nsec npub text remoteAddress x-forwarded-for clientIp tokens".split(
+      " ",
+    ),
   ]) {
     expect([name, isSecretName(name)]).toEqual([name, true]);
   }
@@ -52,6 +54,18 @@ const masked: [string, string, string][] = [
   ["a database secret in a query", "current.json?auth=s3cret", "current.json?auth=[masked]"],
   ["an API key in JSON", '{"apiKey":"0a1b2c","x":1}', '{"apiKey":"[masked]","x":1}'],
   ["a webhook secret in a path", "POST /v2/l402/webhooks/rent/hunter2?x=1", "POST /v2/l402/webhooks/rent/[masked]?x=1"],
+  [
+    "a withdraw link's secret",
+    "GET /v2/l402/withdraw/5f0c1d9a/beef01?x=1",
+    "GET /v2/l402/withdraw/5f0c1d9a/[masked]?x=1",
+  ],
+  [
+    "a withdraw link's secret in a query",
+    "/v2/l402/withdraw/5f0c1d9a?k1=beef01&pr=x",
+    "/v2/l402/withdraw/5f0c1d9a?k1=[masked]&pr=x",
+  ],
+  ["an LNURL", "asked LNURL1DP68GURN8GHJ7UM9WFMXJCM99E3K7MF0V9CXJ0 twice", "asked [lnurl] twice"],
+  ["a Lightning address", "asked jane.doe+tips@wallet.example.com twice", "asked [address] twice"],
   ["a password in a URL", "wss://me:hunter2@relay.example", "wss://[masked]@relay.example"],
   ["a Nostr secret key", `key nsec1${"q0".repeat(29)} read`, "key [nostr key] read"],
   ["a recipient", `to npub1${"q0".repeat(29)}`, "to [nostr key]"],

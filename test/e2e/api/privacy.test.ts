@@ -186,6 +186,32 @@ describe("orders that lived through everything", () => {
     }
     await server.until(third, ({ status }) => status === "refunded");
 
+    // One whose address gives nothing at first, and one that is taken by a link.
+    const refundAddress = `canary-jane.doe@127.0.0.1:${new URL(server.sandbox).port}`;
+    canaries.add("refund address", refundAddress);
+    canaries.add("refund address", "canary-jane.doe");
+    await server.fault("address", "callback", "error", 1);
+    const byAddress = await buy({ service: "tg", country: "US", refundAddress });
+    const byLink = await buy({ service: "tg", country: "US" });
+    for (const bought of [byAddress, byLink]) await withPhone(bought);
+    await server.advance(181);
+    for (const { orderId, authorization } of [byAddress, byLink]) {
+      await send("POST", `${ORDER}/${orderId}/cancel`, { headers: { authorization } });
+    }
+    await server.advance(120);
+    await server.until(byAddress, ({ status }) => status === "refunded");
+    await server.until(byLink, ({ status }) => status === "refund_failed");
+    const asked = { method: "POST", headers: { authorization: byLink.authorization } };
+    const issued = await fetch(`${server.origin}${ORDER}/${byLink.orderId}/refund-link`, asked);
+    const { url, lnurl, amountSats } = (await issued.json()) as { url: string; lnurl: string; amountSats: number };
+    canaries.add("link", url.slice(url.lastIndexOf("/") + 1));
+    canaries.add("link", lnurl);
+    const { k1, callback } = (await (await fetch(url)).json()) as { k1: string; callback: string };
+    const { invoice: withdrawn } = await server.control<{ invoice: string }>("POST", "/wallet/invoice", { amountSats });
+    canaries.add("refund invoice", withdrawn);
+    for (const secret of ["0".repeat(64), k1]) await fetch(`${callback}?k1=${secret}&pr=${withdrawn}`);
+    await server.until(byLink, ({ status }) => status === "refunded");
+
     // One that is never paid.
     const unpaid = await server.challenge({ service: "tg" }, { "x-forwarded-for": ADDRESS_6 });
     canaries.add("unpaid invoice", unpaid.invoice);
@@ -261,7 +287,7 @@ describe("orders that lived through everything", () => {
     expect(said).toContain('"level":"debug"');
     expect(said.split("\n").length).toBeGreaterThan(150);
     expect(canaries.in(said)).toEqual([]);
-    for (const what of ["macaroon", "preimage", "invoice", "refund invoice", "phone number", "code", "text"]) {
+    for (const what of ["macaroon", "preimage", "invoice", "refund invoice", "phone number", "code", "text", "link"]) {
       expect({ what, planted: canaries.count(what) > 0 }).toEqual({ what, planted: true });
     }
   });
@@ -276,6 +302,7 @@ describe("orders that lived through everything", () => {
       "metrics token",
       "Nostr key",
       "idempotency key",
+      "link",
     ];
     expect(canaries.in(bytes, never)).toEqual([]);
     // The search finds what is there.
@@ -290,7 +317,15 @@ describe("orders that lived through everything", () => {
   });
 
   test("leave neither number, invoice, address nor npub in its bytes a month after their end", async () => {
-    const personal = ["phone number", "invoice", "refund invoice", "unpaid invoice", "client address", "npub"];
+    const personal = [
+      "phone number",
+      "invoice",
+      "refund invoice",
+      "unpaid invoice",
+      "client address",
+      "npub",
+      "refund address",
+    ];
     // The unpaid one becomes a tombstone after a day, and that goes after thirty.
     for (const days of [2, 32]) {
       expect(canaries.in(databaseBytes(dataDir), personal)).not.toEqual([]);
