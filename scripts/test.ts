@@ -52,6 +52,14 @@ const LANES: readonly Lane[] = [
   },
   { name: "interleavings", command: [bun, "test/simulation/interleavings.ts", full ? "--depth=7" : "--depth=5"] },
   { name: "crash points", command: [bun, "test/simulation/crashes.ts", `--extent=${full ? "full" : "short"}`] },
+  {
+    name: "lost books",
+    command: [
+      bun,
+      "test/simulation/lost-books.ts",
+      ...(full ? ["--lives=40"] : ["--lives=5", "--seed=1", "--customers=40"]),
+    ],
+  },
   { name: "planted bugs", command: [bun, "test/simulation/mutate.ts", ...(full ? [] : ["--pick=5"])] },
   { name: "torture", command: [bun, "test/torture/torture.ts", ...(full ? ["--kills=200"] : ["--short"])] },
   { name: "executable", command: [bun, "scripts/try-build.ts"] },

@@ -116,7 +116,7 @@ async function compareWithPeers(
     return await withPeers(bindingOf(db), options, async (peers) => {
       const now = peers.world.now();
       if (!repair) return { report: await lookAtPeers(db, peers, days), now };
-      const bench = new Workbench(options.dataDir, peers.world);
+      const bench = Workbench.open(options.dataDir, peers.world);
       try {
         return { report: await repairWithPeers(bench, peers, days), now };
       } finally {
@@ -162,7 +162,7 @@ async function decide(
   const bound = bindingOf(db);
   db.close();
   const at = async (world: World, peers: DoctorPeers | null): Promise<Decided> => {
-    const bench = new Workbench(options.dataDir, world);
+    const bench = Workbench.open(options.dataDir, world);
     try {
       return await decideByHand(bench, orderId, decision, peers);
     } finally {

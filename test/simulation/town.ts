@@ -44,7 +44,7 @@ export interface Listener {
 
 export interface TownOptions {
   readonly time: Time;
-  readonly host: Host;
+  readonly host: Pick<Host, "ask">;
   readonly lightning: LightningPeer;
   readonly provider: ProviderPeer;
   readonly listener: Listener;

@@ -36,18 +36,24 @@ export class Workbench {
   readonly journal: Journal;
   readonly #world: World;
   readonly #supervisor: Supervisor;
-  readonly #unlock: () => void;
+  readonly #release: () => void;
+
+  /** @param release called when it is closed. */
+  constructor(journal: Journal, world: World, release: () => void) {
+    this.journal = journal;
+    this.#world = world;
+    this.#release = release;
+    const engine = { world, journal, handlers: HANDLERS, maxResidents: MAX_RESIDENTS };
+    this.#supervisor = new Supervisor({ ...engine, holds: () => true });
+  }
 
   /** @throws AlreadyRunning while a server has the database, UnusableFile */
-  constructor(dataDir: string, world: World) {
-    this.#unlock = lockDataDir(dataDir);
+  static open(dataDir: string, world: World): Workbench {
+    const unlock = lockDataDir(dataDir);
     try {
-      this.#world = world;
-      this.journal = openJournal(dataDir, world);
-      const engine = { world, journal: this.journal, handlers: HANDLERS, maxResidents: MAX_RESIDENTS };
-      this.#supervisor = new Supervisor({ ...engine, holds: () => true });
+      return new Workbench(openJournal(dataDir, world), world, unlock);
     } catch (error) {
-      this.#unlock();
+      unlock();
       throw error;
     }
   }
@@ -90,6 +96,6 @@ export class Workbench {
   async close(): Promise<void> {
     await this.#supervisor.drain(0);
     this.journal.close();
-    this.#unlock();
+    this.#release();
   }
 }
