@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { FetchOptions } from "../../actors/runtime/world.ts";
 import { askUrl } from "../../src/lnurl/ask.ts";
 import { ManualWorld } from "../support/manual-world.ts";
+import { CERTIFICATE, KEY } from "./certificate.ts";
 
 interface Sent {
   readonly url: string;
@@ -44,6 +45,30 @@ describe("a question", () => {
       redirect: "manual",
       keepalive: false,
     });
+  });
+
+  test("over real TLS: a server that answers for the name is heard, one that answers for another is not", async () => {
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      tls: { cert: CERTIFICATE, key: KEY },
+      fetch: ({ headers }) => Response.json({ host: headers.get("host") }),
+    });
+    // The open internet, as far as this test is concerned: one address, and an authority that vouches for its certificate.
+    const world = Object.assign(new ManualWorld(), {
+      fetch: (url: string, options: FetchOptions = {}) =>
+        fetch(url.replace("93.184.216.34", `127.0.0.1:${server.port}`), {
+          ...options,
+          tls: { ...options.tls, ca: CERTIFICATE },
+        }),
+    });
+    const ask = (url: string) => askUrl(url, { world, allowLoopback: false, resolve: async () => ["93.184.216.34"] });
+    try {
+      expect(await ask("https://wallet.com/pay")).toEqual({ kind: "said", body: { host: "wallet.com" } });
+      expect(await ask("https://wallet.org/pay")).toEqual({ kind: "lost", reason: "network" });
+    } finally {
+      await server.stop(true);
+    }
   });
 
   test("goes to an IPv6 address as well", async () => {
