@@ -4,10 +4,13 @@
  */
 import { Database } from "bun:sqlite";
 import fc from "fast-check";
+import { decrypt, encrypt, getConversationKey } from "nostr-tools/nip44";
+import { finalizeEvent, type NostrEvent } from "nostr-tools/pure";
 import type { Connect } from "../../../actors/runtime/sockets.ts";
 import type { Cancel, Fetch, Millis, World } from "../../../actors/runtime/world.ts";
 import { Faults } from "../../../src/sandbox/faults.ts";
 import { FirebasePeer } from "../../../src/sandbox/firebase.ts";
+import { WALLET_KEY } from "../../../src/sandbox/lightning/nwc/peer.ts";
 import { LightningPeer, type NodeKind } from "../../../src/sandbox/lightning/peer.ts";
 import { PricePeer } from "../../../src/sandbox/prices.ts";
 import { ProviderPeer } from "../../../src/sandbox/provider/peer.ts";
@@ -191,6 +194,28 @@ export function bentText(text: string, how: Bend): string {
   return how.kind === "text" ? how.text : how.kind === "lost" ? "" : text;
 }
 
+const WALLET_ANSWERS: readonly unknown[] = [23195, 23197];
+
+/**
+ * The same, of what a wallet sealed into an event: a wallet that writes nonsense signs it well. Other frames of its relay are bent as they are.
+ */
+function bentInside(frame: string, how: Bend): string {
+  if (how.kind === "true") return frame;
+  const [verb, subscription, event] = JSON.parse(frame) as [string, string, NostrEvent];
+  if (verb !== "EVENT" || !WALLET_ANSWERS.includes(event.kind)) return bentText(frame, how);
+  const client = event.tags.find(([name]) => name === "p")?.[1] ?? "";
+  const key = getConversationKey(WALLET_KEY, client);
+  const text = bentText(decrypt(event.content, key), how);
+  // What cannot be sealed is no answer.
+  if (text === "" || text.length > 60_000) return bentText(frame, how);
+  const { kind, tags, created_at } = event;
+  return JSON.stringify([
+    verb,
+    subscription,
+    finalizeEvent({ kind, tags, created_at, content: encrypt(text, key) }, WALLET_KEY),
+  ]);
+}
+
 async function bent(response: Response, how: Bend): Promise<Response> {
   const { headers, status } = response;
   switch (how.kind) {
@@ -310,7 +335,7 @@ export function bentPeers(bends: readonly Bend[], kind: NodeKind = "lnd") {
           const accepted = lightning.socket(request);
           return accepted instanceof Response ? null : accepted;
         },
-        frame: (text) => bentText(text, bends[asked++] ?? { kind: "true" }),
+        frame: (text) => (kind === "nwc" ? bentInside : bentText)(text, bends[asked++] ?? { kind: "true" }),
       }),
   );
   const provider = new ProviderPeer({ world, books, faults, smsAfterMs: null, webhooks: () => [] });
