@@ -125,6 +125,19 @@ export class Bench {
     await Bun.sleep(30);
   }
 
+  /** Resolves when one of the planned faults has met a call: whoever asked waits for its answer now. */
+  async met(): Promise<void> {
+    const left = () => this.faults.list().reduce((sum, fault) => sum + fault.left, 0);
+    const planned = left();
+    await until(() => left() < planned);
+  }
+
+  /** Resolves when nothing is asked any more, or only what is not answered. */
+  async quiet(): Promise<void> {
+    await Bun.sleep(5);
+    await this.world.drained(2_000);
+  }
+
   forward(seconds: number): void {
     this.world.jump(this.world.now() + seconds * 1000);
   }
@@ -167,9 +180,9 @@ export class Bench {
   }
 }
 
-/** Waits for what arrives by itself, at most some seconds. */
+/** Waits for what arrives by itself. The limit is for machines that are busy. */
 export async function until(what: () => boolean): Promise<void> {
-  const deadline = performance.now() + 4_000;
+  const deadline = performance.now() + 20_000;
   while (!what() && performance.now() < deadline) await Bun.sleep(5);
   expect(what()).toBe(true);
 }

@@ -128,7 +128,7 @@ export function refundContract(dialect: Dialect): void {
         if (kind === "unknown" && dialect.mayComeLate) {
           expect((await node.lookupPayment(payment.paymentHash)).kind).toBe("unknown");
           const again = node.pay(payment);
-          await Bun.sleep(30);
+          await bench.quiet();
           bench.forward(PATIENCE);
           expect((await again).kind).toBe("unknown");
           bench.forward(dialect.mayComeLate);
@@ -182,7 +182,7 @@ export function refundContract(dialect: Dialect): void {
         bench.fault("track", name, {}, 3);
         const asking = bench.node.lookupPayment(payment.paymentHash).catch((error: unknown) => error);
         if (name.startsWith("hang")) {
-          await Bun.sleep(30);
+          await bench.met();
           bench.forward(60);
         }
         expect([name, (await asking) instanceof NodeUnavailable]).toEqual([name, true]);

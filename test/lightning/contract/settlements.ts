@@ -73,11 +73,9 @@ export function settlementContract(dialect: Dialect): void {
       for (let minute = 0; minute < 11; minute++) {
         bench.forward(60);
         // What is being asked has its answer before time goes on.
-        await Bun.sleep(5);
-        await bench.world.drained(2_000);
+        await bench.quiet();
       }
-      await Bun.sleep(50);
-      await bench.world.drained(2_000);
+      await bench.quiet();
       const next = await pay();
       await until(() => streamed().some(({ hash }) => hash === next));
     });
@@ -95,6 +93,7 @@ export function settlementContract(dialect: Dialect): void {
       for (const seconds of [1, 2, 4, 8, 16, 32, 60]) {
         bench.forward(seconds);
         await Bun.sleep(30);
+        await bench.quiet();
       }
       await until(() => bench.has(paymentHash)() && feed.status().connected);
     });

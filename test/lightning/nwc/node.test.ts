@@ -133,7 +133,6 @@ describe("settlements", () => {
     const events = node.settlements(null, stop.signal)[Symbol.asyncIterator]();
     const next = events.next();
     await until(() => wallet.requests("list_transactions").length > 0);
-    await Bun.sleep(50);
     wallet.publish(23197, "nonsense", [["p", "00".repeat(32)]], new Uint8Array(32).fill(3));
     wallet.notify({ payment_hash: "not a hash" });
     expect(wallet.requests("lookup_invoice")).toEqual([]);
@@ -153,7 +152,7 @@ describe("settlements", () => {
     const events = node.settlements(null, stop.signal)[Symbol.asyncIterator]();
     const next = events.next();
     await until(() => wallet.requests("list_transactions").length > 0);
-    await Bun.sleep(30);
+    await wallet.world.drained(2_000);
     const settled_at = Math.floor(wallet.world.now() / 1000) + 5;
     paid = [received({ state: "settled", created_at: settled_at, settled_at })];
     wallet.forward(15);

@@ -93,7 +93,7 @@ describe("pay_invoice", () => {
     const reborn = wallet.client(sqliteOutbox(journal));
     // The wallet was away, and acts when it hears the same request again.
     const again = reborn.pay(payment);
-    await Bun.sleep(50);
+    await until(() => wallet.requests("pay_invoice").length === 2);
     if (sent) wallet.answer(sent, { preimage: PREIMAGE, fees_paid: 1_000 });
     expect(await again).toEqual({ kind: "succeeded", preimage: PREIMAGE, feeMsats: 1_000 as never });
     await lost;
@@ -114,7 +114,6 @@ describe("pay_invoice", () => {
       { error: { code: "PAYMENT_FAILED", message: "a stranger says so" } },
       new Uint8Array(32).fill(1),
     );
-    await Bun.sleep(30);
     wallet.answer(asked, { preimage: "66".repeat(32), fees_paid: 0 });
     expect(await paying).toEqual({ kind: "unknown", reason: "wrong_preimage" });
   });
