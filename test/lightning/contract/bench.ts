@@ -39,6 +39,8 @@ export interface Dialect {
   readonly remembersReasons: boolean;
   /** Whether the settlement of an invoice that was paid is told again after a restart from a cursor before it. */
   readonly replays: boolean;
+  /** Longest page of its lists; default 100. */
+  readonly page?: number;
   /** How the node tells without a payment that it would not pay; default: as it would on paying. */
   readonly receiveOnly?: { readonly call: string; readonly fault: string };
   /** Those of `before` that say for sure that nothing was paid; default: none but "unauthorized". */

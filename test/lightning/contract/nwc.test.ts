@@ -25,6 +25,7 @@ const NWC: Dialect = {
   },
   remembersReasons: false,
   replays: true,
+  page: 20,
   receiveOnly: { call: "get_info", fault: "no_pay" },
   refusals: ["unauthorized", "rate_limited"],
   // A relay may hand over a request long after it was published.
