@@ -92,7 +92,8 @@ function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions)
     const aside = keepAside(target, now);
     renameSync(half, target);
     sync(target);
-    const old = aside === null ? "" : `The database that was there is now "${aside}". `;
+    const old =
+      aside === null ? "" : `The database that was there is now "${aside}": it may hold SMS texts, remove it in time. `;
     return `Restored ${manifest.orders} orders as of ${manifest.takenAt}. ${old}${NEXT}`;
   } catch (error) {
     rmSync(half, { force: true });
