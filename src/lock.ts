@@ -5,6 +5,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { join } from "node:path";
 import { mustBeWritable, orUnusable } from "./database.ts";
+import { giveToOwner } from "./owner.ts";
 
 export class AlreadyRunning extends Error {
   constructor() {
@@ -28,6 +29,8 @@ export function lockDataDir(dataDir: string): () => void {
 function lock(path: string): () => void {
   const db = new Database(path, { create: true });
   try {
+    // A command of root may have come first.
+    giveToOwner(path);
     db.run("PRAGMA journal_mode = DELETE");
     db.run("PRAGMA busy_timeout = 0");
     db.run("BEGIN EXCLUSIVE");

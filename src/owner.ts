@@ -5,9 +5,18 @@
 import { chownSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Gives a file of ours to whoever owns its directory. Only root can, and only root needs to. */
+/**
+ * Gives a file of ours to whoever owns its directory. Only root can, and only root needs to; one whose right to do so was taken away (a
+ * container without CAP_CHOWN) keeps it, and the server says at its start which file it cannot use.
+ */
 export function giveToOwner(path: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(dirname(path));
-  chownSync(path, uid, gid);
+  const now = statSync(path);
+  if (now.uid === uid && now.gid === gid) return;
+  try {
+    chownSync(path, uid, gid);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+  }
 }

@@ -139,6 +139,7 @@ function keepAside(target: string, now: Millis): string | null {
     linkSync(target, aside);
   } catch {
     copyPrivate(target, aside);
+    giveToOwner(aside);
   }
   // What is left of a log belongs to a file that could not be opened; the new one must not be taken for it.
   for (const part of ["-wal", "-shm"]) if (existsSync(target + part)) renameSync(target + part, aside + part);

@@ -66,8 +66,10 @@ describe("a restored database", () => {
     mkdirSync(dataDir);
     chownSync(dataDir, 65_532, 65_532);
     expect(restore(file).code).toBe(0);
-    const { uid, gid } = statSync(target());
-    expect([uid, gid]).toEqual([65_532, 65_532]);
+    for (const path of [target(), join(dataDir, "lock.sqlite")]) {
+      const { uid, gid } = statSync(path);
+      expect([uid, gid]).toEqual([65_532, 65_532]);
+    }
   });
 
   test("holds every order of the backup, is private, and is marked as a copy of its time", () => {
