@@ -33,6 +33,7 @@ import { Front } from "./orders/front.ts";
 import { Hints } from "./orders/hints.ts";
 import { holdOf } from "./orders/hold.ts";
 import { RefundLadder } from "./orders/ladder.ts";
+import { LIVE_KINDS } from "./orders/live.ts";
 import { Opening } from "./orders/open.ts";
 import { Ownership } from "./orders/ownership.ts";
 import { impatience } from "./orders/patience.ts";
@@ -95,19 +96,6 @@ export interface AssemblyOptions {
   readonly observer?: Observer;
 }
 
-/** What is watched at start: every order that may still need money or messages. */
-const LIVE_KINDS = [
-  "unpaid",
-  "buying",
-  "buyUnknown",
-  "waiting",
-  "closing",
-  "delivered",
-  "renting",
-  "refunding",
-  "refundUnknown",
-  "refundStuck",
-] as const;
 const MAX_LIVE = 1_000_000;
 
 export type Assembly = ReturnType<typeof assemble>;

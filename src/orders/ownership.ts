@@ -36,17 +36,30 @@ export class Ownership {
     const order = this.#read(orderId);
     const proven = proofs.some((proof) => proof !== null && this.#proves(proof, orderId));
     if (!order || !proven) return notYours();
-    const { kind } = order.state;
-    if (kind === "done") return order;
-    if (kind === "delivered" || kind === "finishing") return this.#finished(order.id);
-    // It gave its number back, and waits for days perhaps: nobody shall wait with it.
-    if (kind === "refunding" || kind === "refundUnknown" || kind === "refundStuck") {
-      return problem("UNAVAILABLE", "The earlier order has no number that could be had again", {
-        suggestion: "Order a new number",
-        retryable: false,
-      });
+    switch (order.state.kind) {
+      case "done":
+        return order;
+      case "delivered":
+      case "finishing":
+        return this.#finished(order.id);
+      // It gave its number back, and waits for days perhaps: nobody shall wait with it.
+      case "resolving":
+      case "refunding":
+      case "refundUnknown":
+      case "refundStuck":
+        return problem("UNAVAILABLE", "The earlier order has no number that could be had again", {
+          suggestion: "Order a new number",
+          retryable: false,
+        });
+      case "unpaid":
+      case "lapsed":
+      case "buying":
+      case "buyUnknown":
+      case "waiting":
+      case "closing":
+      case "renting":
+        return problem("UNAVAILABLE", "The earlier order is not finished yet", { retryAfterSeconds: 30 });
     }
-    return problem("UNAVAILABLE", "The earlier order is not finished yet", { retryAfterSeconds: 30 });
   }
 
   async #finished(id: OrderId): Promise<Order | Problem> {

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
+import type { Kind } from "../../actors/order/state.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import type { Bearer } from "../../src/orders/desk.ts";
 import { Ownership } from "../../src/orders/ownership.ts";
 import { ManualWorld } from "../support/manual-world.ts";
 
 /** Orders by id, each with the order before it, and what was looked up. */
-function register(parents: Readonly<Record<string, string | null>>) {
+function register(parents: Readonly<Record<string, string | null>>, kind: Kind = "done") {
   const read: string[] = [];
   const supervisor: Pick<Supervisor, "read"> = {
     read: (id) => {
@@ -14,7 +15,7 @@ function register(parents: Readonly<Record<string, string | null>>) {
       if (parent === undefined) return null;
       const good =
         parent === null ? { type: "receive-sms" } : { type: "receive-sms-reactivate", parentOrderId: parent };
-      return { id, state: { kind: "done" }, terms: { good, paymentHash: `hash of ${id}` } } as never;
+      return { id, state: { kind }, terms: { good, paymentHash: `hash of ${id}` } } as never;
     },
   };
   // Only what ownership asks for.
@@ -59,4 +60,13 @@ test("a chain that bites its own tail is not followed for ever", async () => {
   const { ownership, read } = register({ a: "b", b: "a", c: null });
   expect(await ownership.parent("c", [proof("a")])).toMatchObject({ problem: "INVALID_MACAROON" });
   expect(read.length).toBeLessThan(300);
+});
+
+test("an order that gave its number back is not waited for, however long its refund takes", async () => {
+  for (const kind of ["resolving", "refunding", "refundUnknown", "refundStuck"] as const) {
+    const answer = await register({ a: null }, kind).ownership.parent("a", [proof("a")]);
+    expect([kind, answer]).toMatchObject([kind, { problem: "UNAVAILABLE", retryable: false }]);
+  }
+  const waiting = await register({ a: null }, "waiting").ownership.parent("a", [proof("a")]);
+  expect(waiting).toMatchObject({ problem: "UNAVAILABLE", retryAfterSeconds: 30 });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { LIVE_KINDS } from "../../src/orders/live.ts";
 import { Reservations } from "../../src/orders/reservations.ts";
 import {
   destinationOf,
@@ -42,6 +43,33 @@ describe("what an order may still cost", () => {
     expect(reservations.heldSats).toBe(PRICE_SATS);
     await answer("findRefund", { type: "RefundSearched", attempt: 1, answer: { kind: "failed", reason: "timeout" } });
     expect(reservations.heldSats).toBe(0);
+  });
+
+  test("is known again after a restart, whatever the order is waiting for", async () => {
+    const { withNumber, world, tell, answer, sums, reservations, order, store } = reserving();
+    const seen = new Set<string>();
+    const restarted = () => {
+      const fresh = new Reservations();
+      for (const live of store.ordersOfKind(LIVE_KINDS, 100)) fresh.follow(live);
+      seen.add(order(1).state.kind);
+      return { unpaid: fresh.unpaid, microUsd: fresh.microUsd, sats: fresh.sats };
+    };
+    const same = () => expect(restarted()).toEqual(sums());
+    await withNumber(1);
+    same();
+    await tell(1, { type: "AddressGiven", address: "alice@wallet.com" });
+    await world.advance(4 * MINUTE);
+    await tell(1, { type: "CancelAsked" });
+    same();
+    await answer("look", { type: "Looked", answer: { kind: "seen", standing: "refunded", messages: [] } });
+    expect(reservations.sats).toBe(PRICE_SATS);
+    same();
+    const destination = destinationOf(1, world.now() + 2 * HOUR);
+    await answer("resolve", { type: "AddressAnswered", attempt: 1, answer: { kind: "invoice", destination } });
+    same();
+    await answer("refund", { type: "RefundAnswered", attempt: 1, answer: { kind: "in_flight" } });
+    same();
+    expect([...seen]).toEqual(["waiting", "closing", "resolving", "refunding", "refundUnknown"]);
   });
 
   test("is its refund once the number is there, and nothing once the SMS is", async () => {
