@@ -48,8 +48,15 @@ const LANES: readonly Lane[] = [
   },
   {
     name: "simulation",
-    command: [bun, "test/simulation/simulate.ts", ...(full ? ["--orders=5000"] : ["--orders=400", "--seed=1"])],
+    command: [
+      bun,
+      "test/simulation/simulate.ts",
+      "--seed=commit",
+      "--grid",
+      ...(full ? ["--orders=1000000", "--twice=20"] : ["--orders=200", "--twice=8", "--minutes=1.2"]),
+    ],
   },
+  { name: "regressions", command: [bun, "test/simulation/simulate.ts", "--regressions"] },
   { name: "interleavings", command: [bun, "test/simulation/interleavings.ts", full ? "--depth=7" : "--depth=5"] },
   { name: "crash points", command: [bun, "test/simulation/crashes.ts", `--extent=${full ? "full" : "short"}`] },
   {

@@ -2,6 +2,7 @@
  * Which of the provider's rows may be a buy of ours, by what was bought and when it was sent; and how long a number lasts. Pure. What
  * a row does not tell readably may be anything: such a row is neither adopted nor overlooked.
  */
+import type { HeldNumber } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import { rentalMs } from "../../actors/order/terms.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
@@ -11,6 +12,8 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 /** The provider's clock and ours may differ by this much. */
 const SKEW_MS = 10 * SECOND;
+/** Rows are no longer adopted, but not overlooked either, as far off as a clock may have been that somebody has set right since. */
+export const CLOCK_DOUBT_MS = 5 * MINUTE;
 /** A buy that was sent is over, one way or the other, within this. */
 const WINDOW_MS = 90 * SECOND;
 const DEFAULT_LIFE_MS = 20 * MINUTE;
@@ -34,12 +37,23 @@ export function lastsAsBought({ boughtAt, endsAt }: ActiveActivation, good: Good
   return Math.abs(endsAt - boughtAt - lifeOf(good)) <= RENTAL_TOLERANCE_MS;
 }
 
-/** One that was refunded cost nothing and gave nothing: as good as never bought. What the history does not tell may be anything. */
+/**
+ * One that was refunded cost nothing and gave nothing: as good as never bought. What the history does not tell may be anything, and a clock of
+ * ours that was wrong when we bought makes a time of it that does not fit.
+ */
 export const mayBe = (row: PastActivation, good: Good, sentAt: Millis): boolean =>
   row.standing !== "refunded" &&
   isNumberOf(row.phoneNumber, good) &&
   mayBeOfLane(row, good) &&
-  (row.at === null || within(row.at, sentAt));
+  (row.at === null || Math.abs(row.at - sentAt) <= CLOCK_DOUBT_MS);
+
+/** Ended before we found it. */
+export function pastCandidates(past: readonly PastActivation[], good: Good, sentAt: Millis): HeldNumber[] {
+  return past.flatMap(({ activationId, phoneNumber, at, service, country, cost }) => {
+    if (service === null || country === null || phoneNumber === null || at === null || !within(at, sentAt)) return [];
+    return [{ activationId, phoneNumber, cost: cost ?? good.maxCost, boughtAt: at, endsAt: sentAt + lifeOf(good) }];
+  });
+}
 
 /** Whether something of this time can come from a request that was sent then. */
 export const within = (time: Millis, sentAt: Millis): boolean => time >= sentAt - SKEW_MS && time <= sentAt + WINDOW_MS;

@@ -11,16 +11,17 @@ import type { Journal } from "../../actors/runtime/journal.ts";
 import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
 import { Intents } from "./intents.ts";
 import { Lanes } from "./lanes.ts";
-import type {
-  AccountTrouble,
-  ActiveActivation,
-  Bought,
-  BuyOutcome,
-  BuyRefusal,
-  NumberProvider,
-  PastActivation,
-} from "./port.ts";
-import { endOf, isNumberOf, lastsAsBought, lifeOf, mayBe, mayBeOfLane, within } from "./purchase-match.ts";
+import type { AccountTrouble, ActiveActivation, Bought, BuyOutcome, BuyRefusal, NumberProvider } from "./port.ts";
+import {
+  CLOCK_DOUBT_MS,
+  endOf,
+  isNumberOf,
+  lastsAsBought,
+  mayBe,
+  mayBeOfLane,
+  pastCandidates,
+  within,
+} from "./purchase-match.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -187,15 +188,17 @@ export class Purchases {
       !intent.known.has(activationId) && this.#isNobodys(activationId, key);
     let unexplained: number;
     let found: HeldNumber[];
+    let misdated = 0;
     try {
       const active = (await provider.active()).filter((row) => this.#matches(row, good) && isNew(row));
       unexplained = active.length;
       found = this.#candidates(active, good, sentAt, last);
       if (unexplained === 0) {
-        const history = await provider.history(sentAt - MINUTE, world.now() + MINUTE);
+        const history = await provider.history(sentAt - CLOCK_DOUBT_MS, world.now() + MINUTE);
         const past = history.filter((row) => mayBe(row, good, sentAt) && isNew(row));
-        unexplained = past.length;
-        found = this.#pastCandidates(past, good, sentAt);
+        misdated = past.filter(({ at }) => at !== null && !within(at, sentAt)).length;
+        unexplained = past.length - misdated;
+        found = pastCandidates(past, good, sentAt);
       }
     } catch {
       return { kind: "unsure", reason: "provider_unreachable" };
@@ -210,6 +213,8 @@ export class Purchases {
       this.#answer(only.activationId, key);
       return { kind: "found", number: only };
     }
+    // Ours, if our clock was wrong when it was bought: no reason to look past one that fits, but one not to say that there is none.
+    if (misdated > 0) return { kind: "unsure", reason: "unexplained_number" };
     if (world.now() - sentAt < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
     const scans = (this.#scans.get(key) ?? 0) + 1;
     this.#scans.set(key, scans);
@@ -225,14 +230,6 @@ export class Purchases {
       const cost = row.cost ?? good.maxCost;
       const endsAt = endOf(row.endsAt, sentAt, good);
       return [{ activationId, phoneNumber, cost, boughtAt: boughtAt ?? sentAt, endsAt }];
-    });
-  }
-
-  /** Ended before we found it. */
-  #pastCandidates(past: readonly PastActivation[], good: Good, sentAt: Millis): HeldNumber[] {
-    return past.flatMap(({ activationId, phoneNumber, at, service, country, cost }) => {
-      if (service === null || country === null || phoneNumber === null || at === null) return [];
-      return [{ activationId, phoneNumber, cost: cost ?? good.maxCost, boughtAt: at, endsAt: sentAt + lifeOf(good) }];
     });
   }
 

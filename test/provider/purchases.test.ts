@@ -555,11 +555,25 @@ describe("searching a lost buy", () => {
       pastRow("2", known),
       pastRow("3", world.now(), { standing: "refunded" }),
       pastRow("4", world.now(), { service: "wa" }),
-      pastRow("5", world.now() - 30 * SECOND),
     ];
     expect(await find(1)).toEqual(unsure("not_seen_yet"));
+    provider.past.push(pastRow("5", world.now() - 30 * SECOND));
     provider.past.push(pastRow("6", world.now() + SECOND, { standing: "finished" }));
     expect(await find(1)).toMatchObject({ kind: "found", number: { activationId: "6" } });
+  });
+
+  test("does not overlook one that was bought while our clock was minutes off", async () => {
+    const { lose, find, provider, world } = shop();
+    await lose(1);
+    const sentAt = world.now();
+    await world.advance(5 * MINUTE);
+    for (const off of [-4 * MINUTE, -45 * SECOND, 4 * MINUTE]) {
+      provider.past = [pastRow("6", sentAt + off, { standing: "finished" })];
+      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("unexplained_number"));
+    }
+    provider.past = [pastRow("6", sentAt - 6 * MINUTE)];
+    await find(1);
+    expect(await find(1)).toEqual({ kind: "absent" });
   });
 
   test("takes an entry of the history that does not tell its service for neither ours nor absent", async () => {

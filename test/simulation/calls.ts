@@ -2,9 +2,11 @@
  * The calls that the service makes, by the name of what they ask, and which stages of an order's life each can concern. Faults are drawn
  * per call, and coverage is counted per stage, so both speak these names.
  */
+import { CALLBACK_PATH, PAY_REQUEST_PREFIX } from "../../src/sandbox/lnurl.ts";
 import { KINDS, type Stage } from "./stages.ts";
 
-export type PeerKind = "node" | "provider" | "prices";
+/** `address` is the wallet behind a refund address. */
+export type PeerKind = "node" | "provider" | "prices" | "address";
 
 export interface Call {
   readonly peer: PeerKind;
@@ -47,6 +49,9 @@ export const ACTIONS = {
   track: ["refundUnknown"],
   // Sources of the bitcoin price.
   price: ["opening"],
+  // A refund address.
+  payrequest: ["resolving"],
+  paycallback: ["resolving"],
   /** Whatever the service may come to ask that is not in this list. */
   other: [],
 } as const satisfies Readonly<Record<string, readonly Stage[]>>;
@@ -64,6 +69,8 @@ export function callOf(url: string, body: string | undefined): Call {
     return { peer: "provider", action, subject: null };
   }
   if (pathname.startsWith("/prices/")) return { peer: "prices", action: "price", subject: null };
+  if (pathname.startsWith(PAY_REQUEST_PREFIX)) return { peer: "address", action: "payrequest", subject: null };
+  if (pathname === CALLBACK_PATH) return { peer: "address", action: "paycallback", subject: null };
   return lnd(pathname, body);
 }
 

@@ -37,6 +37,8 @@ export interface CheckerOptions {
   readonly orders: Orders;
   /** Activations on the same account that are not ours; none by default. */
   readonly strangers?: ReadonlySet<string>;
+  /** Activations of which the provider says that they have ended, when they have not; none by default. */
+  readonly misreported?: ReadonlySet<string>;
   /** The first violation ends the run. */
   readonly violated: (violation: unknown) => void;
 }
@@ -48,7 +50,7 @@ export class Checker implements Listener {
   /** How often each kind was reached. */
   readonly kinds = new Map<string, number>();
 
-  constructor({ db, books, orders, strangers = new Set(), violated }: CheckerOptions) {
+  constructor({ db, books, orders, strangers = new Set(), misreported = new Set(), violated }: CheckerOptions) {
     this.#violated = violated;
     this.#evidence = {
       db,
@@ -58,6 +60,7 @@ export class Checker implements Listener {
       destinations: new Map(),
       activations: new Map(),
       strangers,
+      misreported,
       paid: new Set(),
       secrets: new Set(),
       sms: new Map(),

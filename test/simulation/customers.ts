@@ -3,6 +3,7 @@
  * refund invoices. Each lives by a stream of chance of its own, so that one who stays away changes nothing for the others.
  */
 import type { OrderRequest } from "../../src/orders/desk.ts";
+import { isProblem } from "../../src/orders/problem.ts";
 import type { OrderView } from "../../src/orders/view.ts";
 import { mintInvoice } from "../../src/sandbox/lightning/mint.ts";
 import type { Chance } from "./chance.ts";
@@ -43,14 +44,14 @@ interface Habits {
 
 export async function customer(who: Customer): Promise<void> {
   const { chance } = who;
-  const type = chance.hits(0.12) ? "rent-number" : "receive-sms";
+  const type = chance.hits(0.07) ? "rent-number" : "receive-sms";
   const wish: OrderRequest = {
     type,
     service: type === "rent-number" ? chance.one(["tg", "wa", "ot", "go"]) : chance.one(SERVICES),
     country: type === "rent-number" ? chance.one(["US", "GB", 6]) : chance.one(COUNTRIES),
     ...(type === "rent-number" && { durationMinutes: chance.one([30, 60, 120]) }),
   };
-  const opened = await order(who, () => ({ ...wish, ...refundInvoice(who) }));
+  const opened = await order(who, () => ({ ...wish, ...destination(who) }));
   if (!opened || !(await pay(who, opened.ticket))) return;
   const { ticket, request } = opened;
   if (chance.hits(0.06)) return; // Pays and is never seen again.
@@ -80,7 +81,16 @@ function habits(chance: Chance, type: OrderRequest["type"]): Habits {
   };
 }
 
-function refundInvoice({ town, chance, commons }: Customer): { refundInvoice?: string } {
+/** Nothing, an invoice that may be bad or shared, an address of a wallet, or both. */
+function destination(who: Customer): Pick<OrderRequest, "refundInvoice" | "refundAddress"> {
+  const { chance } = who;
+  return chance.hits(0.15) ? { refundAddress: address(chance), ...(chance.hits(0.4) && invoice(who)) } : invoice(who);
+}
+
+const address = (chance: Chance): string =>
+  chance.hits(0.05) ? "nobody@10.0.0.1" : `wallet-${chance.below(1_000)}@127.0.0.1:9`;
+
+function invoice({ town, chance, commons }: Customer): { refundInvoice?: string } {
   if (chance.hits(0.15)) return {};
   if (chance.hits(0.04)) {
     commons.refundInvoice ??= town.refundInvoice(2 * 3_600);
@@ -195,6 +205,36 @@ async function cancel({ town, overHttp }: Customer, ticket: Ticket): Promise<voi
   if (answer?.status === 200) town.heard(ticket, answer.body as OrderView);
 }
 
+/** Where a refund shall go that has nowhere to go. */
+async function giveDestination(who: Customer, ticket: Ticket): Promise<void> {
+  const { town, chance } = who;
+  const way = chance.next();
+  if (way < 0.2) {
+    town.heard(ticket, await town.desk((desk) => desk.setRefundAddress(bearerOf(ticket), address(chance))));
+  } else if (way < 0.4) await withdraw(who, ticket);
+  else await giveInvoice(who, ticket);
+}
+
+/** By a link: used at once, by two wallets at the same time, for another amount first, later than another destination, or never. */
+async function withdraw({ town, chance }: Customer, ticket: Ticket): Promise<void> {
+  const issued = await town.desk((desk) => desk.refundLink(bearerOf(ticket)));
+  if (!issued || isProblem(issued)) return;
+  const { order, secret } = issued;
+  town.secret(secret);
+  town.heard(ticket, order);
+  if (chance.hits(0.2)) return;
+  await town.sleep(chance.below(90 * SECOND));
+  const use = async (wrongBy: number): Promise<void> => {
+    const sats = await town.ask(async ({ app }) => app.desk.withdrawTerms(ticket.orderId, secret));
+    if (typeof sats !== "number") return;
+    const pr = town.lightning.wallet.invoice({ amountSats: sats + wrongBy, expirySeconds: 600 }).invoice;
+    town.secret(pr);
+    await town.desk((desk) => desk.withdraw(ticket.orderId, secret, pr));
+  };
+  if (chance.hits(0.1)) await use(1);
+  await Promise.all(Array.from({ length: chance.hits(0.2) ? 2 : 1 }, () => use(0)));
+}
+
 async function giveInvoice(who: Customer, ticket: Ticket): Promise<void> {
   const { town, chance, overHttp } = who;
   const invoice = chance.hits(0.1) ? badInvoice(town, chance) : town.refundInvoice(chance.one([1_900, 7_200]));
@@ -253,7 +293,7 @@ async function live(who: Customer, ticket: Ticket, habits: Habits): Promise<Orde
       if (view.phoneNumber && habits.smsAtCancel) void text(who, view.phoneNumber, chance.below(40));
       await cancel(who, ticket);
     }
-    if (view.next.action === "give_refund_invoice" && chance.hits(0.4)) await giveInvoice(who, ticket);
+    if (view.next.action === "give_refund_invoice" && chance.hits(0.4)) await giveDestination(who, ticket);
     if (view.type === "rent-number" && polls > 6) await town.sleep(10 * MINUTE);
   }
   return last;

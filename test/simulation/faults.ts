@@ -136,10 +136,23 @@ const PRICE_FAULTS: readonly PeerFault[] = ["stale", "zero", "outlier", "garbled
   provider(fault, ["price"], 1),
 );
 
+const ADDRESS: readonly Action[] = ["payrequest", "paycallback"];
+
+const ADDRESS_FAULTS: readonly PeerFault[] = [
+  provider("garbled", ADDRESS),
+  provider("error", ADDRESS, 2),
+  provider("redirect", ADDRESS),
+  provider("out_of_range", ["payrequest"]),
+  provider("callback_elsewhere", ["payrequest"]),
+  provider("wrong_amount", ["paycallback"]),
+  provider("wrong_description", ["paycallback"]),
+];
+
 const BY_PEER: Readonly<Record<PeerKind, readonly PeerFault[]>> = {
   provider: PROVIDER_FAULTS,
   node: NODE_FAULTS,
   prices: PRICE_FAULTS,
+  address: ADDRESS_FAULTS,
 };
 
 /** A fault that was drawn for one call. */
@@ -200,7 +213,7 @@ export type WorldFault = (typeof WORLD_FAULTS)[number];
 /** Each call's fault with the actions it is drawn for: the raw material of the grid. */
 export function callFaults(): ReadonlyMap<string, readonly Action[]> {
   const found = new Map<string, Action[]>();
-  for (const peer of ["provider", "node", "prices"] as const) {
+  for (const peer of ["provider", "node", "prices", "address"] as const) {
     for (const action of Object.keys(ACTIONS) as Action[]) {
       if (action === "other" || peerOf(action) !== peer) continue;
       for (const { name } of faultsOf({ peer, action })) found.set(name, [...(found.get(name) ?? []), action]);
@@ -210,5 +223,8 @@ export function callFaults(): ReadonlyMap<string, readonly Action[]> {
 }
 
 const NODE_ACTIONS: ReadonlySet<Action> = new Set<Action>([...LND, "subscribe"]);
-const peerOf = (action: Action): PeerKind =>
-  action === "price" ? "prices" : NODE_ACTIONS.has(action) ? "node" : "provider";
+export function peerOf(action: Action): PeerKind {
+  if (action === "price") return "prices";
+  if (ADDRESS.includes(action)) return "address";
+  return NODE_ACTIONS.has(action) ? "node" : "provider";
+}

@@ -149,6 +149,11 @@ export class Host {
     this.#now?.world.step(by);
   }
 
+  /** Its wall clock tells the true time again. */
+  setClockRight(): void {
+    this.stepClock(-this.#offset);
+  }
+
   /** Asks the service; null when it is down, or died before it answered. */
   ask<T>(question: (running: Running) => Promise<T>): Promise<T | null> {
     const asked = this.#now;

@@ -7,6 +7,7 @@ import { migrate } from "../../actors/runtime/schema.ts";
 import type { Fetch } from "../../actors/runtime/world.ts";
 import { type Config, loadConfig } from "../../src/config.ts";
 import { LightningPeer } from "../../src/sandbox/lightning/peer.ts";
+import { AddressPeer } from "../../src/sandbox/lnurl.ts";
 import { PricePeer } from "../../src/sandbox/prices.ts";
 import { ProviderPeer } from "../../src/sandbox/provider/peer.ts";
 import type { PeerKind } from "./calls.ts";
@@ -122,9 +123,12 @@ class Life {
   readonly #town: Town;
   readonly #down = new Map<PeerKind, number>();
   readonly #spared: ReadonlySet<string>;
+  readonly #wanted: Set<string>;
+  readonly #wantedFaults: ReadonlySet<string>;
   readonly #trace = new Bun.CryptoHasher("sha256");
   readonly #faults: Record<string, number> = {};
   readonly #cells: Record<string, number> = {};
+  readonly #misreported = new Set<string>();
   #diskFullUntil = 0;
   /** Stages of the steps in the commit that is being written. */
   #writing = new Set<Stage>();
@@ -139,6 +143,8 @@ class Life {
     this.#fate = new Fate(seed);
     this.#chance = new Chance(seed);
     this.#spared = new Set(options.spared);
+    this.#wanted = new Set(options.wanted);
+    this.#wantedFaults = new Set(options.wanted?.map((cell) => cell.split(" ")[1] ?? ""));
     migrate(this.#db);
     this.#weather = new Weather({
       fate: this.#fate,
@@ -166,6 +172,7 @@ class Life {
     });
     this.#lightning = new LightningPeer({ world: peersWorld, books: this.#books, faults: planned });
     const prices = new PricePeer({ world: peersWorld, faults: planned });
+    const address = new AddressPeer({ wallet: this.#lightning.wallet, faults: planned });
     const fetch = networkFetch({
       time: this.time,
       fate: this.#fate,
@@ -175,17 +182,22 @@ class Life {
         provider: (request) => this.#provider.fetch(request),
         node: (request) => this.#lightning.fetch(request),
         prices: (request) => prices.fetch(request),
+        address: (request) => address.fetch(request),
       },
       down: this.#down,
       concerns: (call) => this.#orders.concernedBy(call),
       onDown: ({ peer }, stages) => this.#met(`${peer}_down`, stages),
-      onFault: ({ name }, _, stages) => this.#met(name, stages),
+      onFault: ({ name }, { subject }, stages) => {
+        this.#met(name, stages);
+        if (SAYS_ENDED.has(name) && subject !== null) this.#misreported.add(subject);
+      },
       dies: (point, { action }, stages) => this.#dies(point, action, stages),
     });
     this.#checker = new Checker({
       db: this.#db,
       books: this.#books,
       orders: this.#orders,
+      misreported: this.#misreported,
       violated: (violation) => {
         this.#violation ??= violation;
       },
@@ -203,10 +215,14 @@ class Life {
       },
       observer: {
         committed: (order, events) => {
+          // What the code goes on to do in the turn in which its process died never happened.
+          if (!this.#host.isUp) return;
           this.#say(`${order.id} ${events.map((event) => event.type).join(",")} -> ${order.state.kind}`);
           this.#checker.committed(order, events);
+          this.#comeTrue(order.state.kind);
         },
         crashed: (id, error) => {
+          if (!this.#host.isUp) return;
           this.#violation ??=
             error instanceof Violation ? error : new Violation(18, `${id}: a step broke: ${error.message}`);
         },
@@ -247,6 +263,7 @@ class Life {
     this.#weather.fair = true;
     this.#down.clear();
     this.#diskFullUntil = 0;
+    this.#host.setClockRight();
     this.#rest();
     this.#checker.rested();
   }
@@ -294,7 +311,8 @@ class Life {
     } else {
       if (script || this.#weather.fair || faults === 0) return false;
       const draw = this.#fate.draw(kind, this.time.now);
-      if (!draw.hits(CRASH_RATES[kind] * faults)) return false;
+      const rate = this.#isWanted(kind, stages) ? WANTED_RATES[kind] : CRASH_RATES[kind] * faults;
+      if (!draw.hits(rate)) return false;
       if (this.#spared.has(`${kind} @${this.time.now}`)) return false;
     }
     this.#met(kind, stages ?? this.#orders.stages());
@@ -306,6 +324,25 @@ class Life {
     const downFor = this.#fate.draw("downtime", this.time.now).one(DOWNTIMES_MS);
     this.time.at(this.time.now + downFor, () => this.#host.start());
     return true;
+  }
+
+  /** Whether this misfortune, now, would meet a cell that is to be met. */
+  #isWanted(fault: WorldFault, stages: readonly Stage[] | null): boolean {
+    const { wanted } = this.#options;
+    if (!wanted?.length || !this.#wantedFaults.has(fault)) return false;
+    return (stages ?? this.#orders.stages()).some((stage) => this.#wanted.has(`${stage} ${fault}`));
+  }
+
+  /** A short misfortune comes when an order reaches a stage in which that is to be met. */
+  #comeTrue(stage: Stage): void {
+    if (this.#weather.fair) return;
+    for (const kind of PLANNED) {
+      if (!this.#wanted.has(`${stage} ${kind}`)) continue;
+      const draw = this.#fate.draw(`wanted ${kind}`, this.time.now);
+      if (!draw.hits(0.3)) continue;
+      this.#wanted.delete(`${stage} ${kind}`);
+      this.#plan({ kind, name: `${kind} @${this.time.now}`, at: this.time.now - START, ms: 5 * SECOND });
+    }
   }
 
   #beforeCommit(): void {
@@ -411,7 +448,22 @@ class Life {
   }
 }
 
+/** Faults by which the provider says that a number is over which it goes on keeping. */
+const SAYS_ENDED: ReadonlySet<string> = new Set(["not_active", "not_found"]);
+
 const DOWNTIMES_MS = [500, 500, 500, 5 * SECOND, 5 * SECOND, MINUTE, MINUTE, 10 * MINUTE] as const;
+
+/** What `wanted` makes come true. */
+const PLANNED = ["disk_full", "clock_forward", "clock_back", "restart"] as const;
+
+/** Probability of dying where that is to be met. */
+const WANTED_RATES: Readonly<Record<CrashPoint["kind"], number>> = {
+  crash_before_commit: 0.2,
+  crash_after_commit: 0.2,
+  crash_before_call: 0.1,
+  crash_after_call: 0.1,
+  crash_idle: 0.01,
+};
 
 /** Probability of dying at one point. There are far more idle steps and calls than commits. */
 const CRASH_RATES: Readonly<Record<CrashPoint["kind"], number>> = {

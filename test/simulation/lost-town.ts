@@ -16,6 +16,7 @@ import { comparedSince } from "../../src/ops/peers/report.ts";
 import { Workbench } from "../../src/ops/peers/workbench.ts";
 import { createPeers, sandboxAddresses } from "../../src/peers.ts";
 import { LightningPeer } from "../../src/sandbox/lightning/peer.ts";
+import { AddressPeer } from "../../src/sandbox/lnurl.ts";
 import { PricePeer } from "../../src/sandbox/prices.ts";
 import { ProviderPeer } from "../../src/sandbox/provider/peer.ts";
 import { type Action, callOf } from "./calls.ts";
@@ -110,6 +111,7 @@ class LostTown {
     this.#provider = new ProviderPeer({ world, books, faults, smsAfterMs: null, webhooks: () => [] });
     this.#lightning = new LightningPeer({ world, books, faults });
     const prices = new PricePeer({ world, faults });
+    const address = new AddressPeer({ wallet: this.#lightning.wallet, faults });
     const over = networkFetch({
       time,
       fate,
@@ -119,6 +121,7 @@ class LostTown {
         provider: (request) => this.#provider.fetch(request),
         node: (request) => this.#lightning.fetch(request),
         prices: (request) => prices.fetch(request),
+        address: (request) => address.fetch(request),
       },
       down: new Map(),
       concerns: () => [],

@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Mutant, patched, TOOLS, type Tool } from "./mutants/mutant.ts";
 import { MUTANTS } from "./mutants/mutants.ts";
+import { commitTurn } from "./turn.ts";
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +27,7 @@ const ROOT = join(import.meta.dir, "..", "..");
 const COMMANDS: Readonly<Record<Tool, readonly string[]>> = {
   interleavings: ["test/simulation/interleavings.ts", "--depth=4"],
   crashes: ["test/simulation/crashes.ts", "--extent=wide", "--jobs=1"],
-  simulation: ["test/simulation/simulate.ts", "--orders=300", "--seed=1"],
+  simulation: ["test/simulation/simulate.ts", "--orders=300", "--seed=1", "--jobs=1", "--faults=normal"],
 };
 /** What the tools run on. */
 const PARTS = ["actors", "data", "src", "test", "bunfig.toml", "package.json", "tsconfig.json"];
@@ -67,8 +68,7 @@ async function main(): Promise<number> {
 function pick(mutants: readonly Mutant[]): readonly Mutant[] {
   if (values.pick === undefined) return mutants;
   const wanted = Math.min(Number(values.pick), mutants.length);
-  const { stdout } = Bun.spawnSync(["git", "rev-parse", "HEAD"], { cwd: ROOT });
-  const turn = Number.parseInt(stdout.toString().slice(0, 8), 16) || 0;
+  const turn = commitTurn(ROOT);
   const step = Math.max(1, Math.floor(mutants.length / wanted));
   return Array.from({ length: wanted }, (_, index) => mutants[(turn + index * step) % mutants.length] as Mutant);
 }

@@ -1,61 +1,175 @@
 /**
- * Lives through orders under crashes, lost answers and lying networks, and prints "0 violations" or the seed that fails.
+ * Lives through orders under crashes, lost answers, lying peers and jumping clocks, and prints "0 violations" or the run that fails, made as
+ * small as can be and kept in `regressions/`.
  *
- *   bun run simulate [--orders=2000] [--seed=N] [--faults=1] [--minutes=M]
+ *   bun run simulate [--orders=2000] [--seed=N|commit] [--faults=none|low|normal|high] [--minutes=M] [--jobs=2] [--twice=1] [--grid]
+ *   bun run simulate --replay=test/simulation/regressions/NAME.json
+ *   bun run simulate --regressions
+ *
+ * A million: --orders=1000000 --twice=20. --grid goes on until every cell of the grid was met. --twice=20 lives every 20th seed twice.
  */
-import { live } from "./life.ts";
+import { mkdir, readdir } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
+import { grid } from "./coverage.ts";
+import { addTo, emptyTally, missingFrom, session, type Tally } from "./session.ts";
+import { shards } from "./shards.ts";
+import { type Failure, failureOf, type Replay, shrink } from "./shrink.ts";
+import { commitTurn } from "./turn.ts";
 
-const option = (name: string): number | null => {
-  const text = process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split("=")[1];
-  return text === undefined ? null : Number(text);
-};
-const first = option("seed");
-const wanted = option("orders") ?? 2_000;
-const minutes = option("minutes") ?? Number.POSITIVE_INFINITY;
-const faults = option("faults") ?? 1;
+const { values } = parseArgs({
+  options: {
+    orders: { type: "string", default: "2000" },
+    seed: { type: "string" },
+    faults: { type: "string", default: "normal" },
+    minutes: { type: "string", default: "Infinity" },
+    jobs: { type: "string", default: "2" },
+    twice: { type: "string", default: "1" },
+    grid: { type: "boolean", default: false },
+    replay: { type: "string" },
+    regressions: { type: "boolean", default: false },
+    shard: { type: "string" },
+  },
+});
+
+const ROOT = join(import.meta.dir, "..", "..");
+const KEPT = join(import.meta.dir, "regressions");
+const LEVELS: Readonly<Record<string, number>> = { none: 0, low: 0.3, normal: 1, high: 3 };
 const CUSTOMERS = 200;
+const SHRINK_MS = 90_000;
+const PROGRESS_MS = 5_000;
+/** Lines of the story that are printed. */
+const STORY = 40;
 
 const started = performance.now();
 const elapsed = (): number => (performance.now() - started) / 1_000;
-let seed = first ?? Math.floor(Math.random() * 2 ** 31);
-let orders = 0;
-let crashes = 0;
-let runs = 0;
-const kinds: Record<string, number> = {};
-const outcomes: Record<string, number> = {};
-const hits: Record<string, number> = {};
-const add = (to: Record<string, number>, from: Readonly<Record<string, number>>): void => {
-  for (const [key, n] of Object.entries(from)) to[key] = (to[key] ?? 0) + n;
-};
 
-console.log(`first seed ${seed}`);
-while (orders < wanted && elapsed() < minutes * 60) {
-  try {
-    const report = await live({ seed, customers: CUSTOMERS, faults });
-    if (runs === 0) {
-      const again = await live({ seed, customers: CUSTOMERS, faults });
-      if (again.trace !== report.trace) throw new Error("The same seed gave another trace");
-    }
-    orders += report.orders;
-    crashes += report.crashes;
-    add(kinds, report.kinds);
-    add(outcomes, report.outcomes);
-    add(hits, report.faults);
-  } catch (error) {
-    console.error(`\nseed ${seed} fails: ${error instanceof Error ? error.stack : String(error)}`);
-    console.error(`replay: bun run simulate --seed=${seed} --orders=1 --faults=${faults}`);
-    process.exit(1);
+async function main(): Promise<number> {
+  if (values.replay !== undefined) return (await relive(values.replay)) ? 0 : 1;
+  if (values.regressions) return reliveAll();
+  const faults = LEVELS[values.faults];
+  const [orders, minutes, jobs, twice] = [values.orders, values.minutes, values.jobs, values.twice].map(Number);
+  if (
+    faults === undefined ||
+    !((orders ?? 0) > 0) ||
+    !((minutes ?? 0) > 0) ||
+    !((jobs ?? 0) > 0) ||
+    !((twice ?? 0) > 0)
+  ) {
+    console.error(`Option "faults" is one of ${Object.keys(LEVELS).join(", ")}; the others are numbers above 0`);
+    return 2;
   }
-  runs++;
-  seed = (seed + 1) >>> 0;
-  if (process.stdout.isTTY) {
-    process.stdout.write(`\r${orders} paid orders, ${(orders / elapsed()).toFixed(0)}/s, ${crashes} crashes survived`);
-  }
+  if (values.seed === "commit") values.seed = String(commitTurn(ROOT));
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31)) >>> 0;
+  if (values.shard === undefined && jobs !== 1) return together(seed, jobs ?? 1);
+  return alone({ seed, faults, orders: orders ?? 0, minutes: minutes ?? 0, twice: twice ?? 1 });
 }
-console.log(
-  `\n${orders} paid orders in ${runs} runs, ${(orders / elapsed()).toFixed(0)}/s, ${crashes} crashes survived`,
-);
-console.log("outcomes", outcomes);
-console.log("states reached", kinds);
-console.log("network faults", hits);
-console.log("0 violations");
+
+/** Several processes, each with seeds of its own. */
+async function together(seed: number, jobs: number): Promise<number> {
+  console.log(`first seed ${seed}`);
+  if (values.seed === undefined) process.argv.push(`--seed=${seed}`);
+  const tally = emptyTally();
+  for (const part of (await shards(import.meta.path, jobs)) as Tally[]) addTo(tally, part);
+  report(tally);
+  return 0;
+}
+
+interface Alone {
+  readonly seed: number;
+  readonly faults: number;
+  readonly orders: number;
+  readonly minutes: number;
+  readonly twice: number;
+}
+
+async function alone({ seed, faults, orders, minutes, twice }: Alone): Promise<number> {
+  const [nth = 1, parts = 1] = (values.shard ?? "1/1").split("/").map(Number);
+  const share = Math.ceil(orders / parts);
+  let told = performance.now();
+  const [tally, failure] = await session({
+    seed: (seed + nth - 1) >>> 0,
+    step: parts,
+    faults,
+    customers: CUSTOMERS,
+    twiceEvery: twice,
+    isOver: (soFar) =>
+      elapsed() > minutes * 60 || (soFar.orders >= share && (!values.grid || missingFrom(soFar.cells).length === 0)),
+    onRun: (soFar) => {
+      if (process.stdout.isTTY) process.stdout.write(`\r${progress(soFar)}\u001b[K`);
+      else if (performance.now() - told > PROGRESS_MS) {
+        told = performance.now();
+        console.log(progress(soFar));
+      }
+    },
+  });
+  if (failure) return broken(failure.replay, failure);
+  if (process.stdout.isTTY) process.stdout.write("\n");
+  if (values.shard !== undefined) console.log(JSON.stringify(tally));
+  else report(tally);
+  return 0;
+}
+
+function progress({ orders, crashes, cells, faults }: Tally): string {
+  const all = grid().size;
+  const most = Object.entries(faults)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 4)
+    .map(([fault, n]) => `${fault} ${n}`);
+  return `${orders} orders, ${(orders / elapsed()).toFixed(0)}/s, ${crashes} crashes survived, ${all - missingFrom(cells).length}/${all} cells; ${most.join(", ")}`;
+}
+
+function report({ runs, orders, crashes, twice, faults, cells, kinds, outcomes }: Tally): void {
+  const list = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts)
+      .sort(([, a], [, b]) => b - a)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(", ");
+  const missing = missingFrom(cells);
+  console.log(`outcomes   ${list(outcomes)}`);
+  console.log(`states     ${list(kinds)}`);
+  console.log(`faults     ${list(faults)}`);
+  console.log(
+    `grid       ${grid().size - missing.length} of ${grid().size} cells of state x fault met${missing.length > 0 ? `; not met: ${missing.join(", ")}` : ""}`,
+  );
+  console.log(
+    `${orders} paid orders in ${runs} runs, ${(orders / elapsed()).toFixed(0)}/s, ${crashes} crashes survived; ${twice} seeds lived twice, the same trace; ${elapsed().toFixed(1)} s`,
+  );
+  console.log("0 violations");
+}
+
+/** Prints the failure, makes it small and keeps it. */
+async function broken(replay: Replay, failure: Failure): Promise<number> {
+  console.error(`\nseed ${replay.seed} fails: ${failure.error.stack ?? failure.error.message}`);
+  console.error(`looking for a shorter way to it, ${SHRINK_MS / 1_000} s at most`);
+  const [smallest, last] = await shrink(replay, failure, SHRINK_MS);
+  const customers = smallest.customers - (smallest.without?.length ?? 0);
+  console.error(`${customers} customers are left, ${last.story.length} steps; the last of them:`);
+  console.error(last.story.slice(-STORY).join("\n"));
+  await mkdir(KEPT, { recursive: true });
+  const path = join(KEPT, `seed-${replay.seed}.json`);
+  await Bun.write(path, `${JSON.stringify({ says: last.error.message, ...smallest }, null, 2)}\n`);
+  console.error(`replay: bun run simulate --replay=${relative(ROOT, path)}`);
+  return 1;
+}
+
+/** @returns whether nothing is violated any more. */
+async function relive(path: string): Promise<boolean> {
+  const { says, ...replay } = (await Bun.file(path).json()) as Replay & { readonly says: string };
+  const failure = await failureOf(replay);
+  if (!failure) return true;
+  console.error(failure.story.slice(-STORY).join("\n"));
+  console.error(`${relative(ROOT, path)} fails again (${says}): ${failure.error.stack ?? failure.error.message}`);
+  return false;
+}
+
+async function reliveAll(): Promise<number> {
+  const names = (await readdir(KEPT)).filter((name) => name.endsWith(".json")).sort();
+  let failed = 0;
+  for (const name of names) if (!(await relive(join(KEPT, name)))) failed++;
+  console.log(`${names.length} regressions lived again in ${elapsed().toFixed(1)} s`);
+  console.log(`${failed} violations`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exit(await main());

@@ -143,6 +143,11 @@ export class Town {
     return answer;
   }
 
+  /** What nobody but its customer may see. */
+  secret(text: string): void {
+    this.#options.listener.secret(text);
+  }
+
   refundInvoice(expirySeconds: number): string {
     const { invoice } = this.lightning.wallet.invoice({ expirySeconds });
     this.#options.listener.secret(invoice);

@@ -11,6 +11,7 @@ import type { Fetch, FetchOptions, Millis } from "../../../actors/runtime/world.
 import { loadConfig } from "../../../src/config.ts";
 import { Faults } from "../../../src/sandbox/faults.ts";
 import { LightningPeer } from "../../../src/sandbox/lightning/peer.ts";
+import { AddressPeer } from "../../../src/sandbox/lnurl.ts";
 import { PricePeer } from "../../../src/sandbox/prices.ts";
 import { ProviderPeer } from "../../../src/sandbox/provider/peer.ts";
 import { type Call, callOf } from "../calls.ts";
@@ -63,6 +64,7 @@ export class Stage {
   readonly strangers = new Set<string>();
   violation: Error | null = null;
   readonly #prices: PricePeer;
+  readonly #address: AddressPeer;
   readonly #downMs: Millis;
   readonly #tell: (line: string) => void;
   readonly #after = new Map<string, () => Promise<void>>();
@@ -78,6 +80,7 @@ export class Stage {
     this.provider = new ProviderPeer({ world: peers, books, faults, smsAfterMs: null, webhooks: () => [WEBHOOK_URL] });
     this.lightning = new LightningPeer({ world: peers, books, faults });
     this.#prices = new PricePeer({ world: peers, faults });
+    this.#address = new AddressPeer({ wallet: this.lightning.wallet, faults });
     this.points = new Points(plan, () => time.now, digest ? () => durableDigest(db, books) : () => "");
     const { orders } = this;
     this.checker = new Checker({
@@ -224,7 +227,7 @@ export class Stage {
 
   async #peer({ peer, action }: Call, request: Request): Promise<Response> {
     if (action === "getNumberV2") this.#isCapped(new URL(request.url).searchParams);
-    const peers = { node: this.lightning, provider: this.provider, prices: this.#prices };
+    const peers = { node: this.lightning, provider: this.provider, prices: this.#prices, address: this.#address };
     try {
       return await peers[peer].fetch(request);
     } finally {

@@ -69,6 +69,8 @@ export interface Evidence {
   readonly activations: Map<string, string>;
   /** Activations that somebody else with the same account bought. */
   readonly strangers: ReadonlySet<string>;
+  /** Activations of which the provider said that they had ended, when they had not: they run out by themselves. */
+  readonly misreported: ReadonlySet<string>;
   /** Payment hashes of invoices that a wallet paid. */
   readonly paid: Set<string>;
   /** Texts that nobody but their customer may see. */

@@ -220,10 +220,14 @@ function isBookedAsBacked(id: string, owner: string, { store }: Pick<Evidence, "
 }
 
 export const refundInvoice: Invariant = {
-  says: "A refund invoice has no amount, is our customer's, lives 30 minutes when it is given, and its hash belongs to one order",
+  says: "A refund invoice is our customer's and lives long enough, has no amount unless it is the whole refund's, and its hash belongs to one order",
   event(evidence, { order }, event) {
-    if (event.type === "Opened" && event.destination) return wellFormed(evidence, event.destination, event.at);
-    if (event.type === "DestinationSet") return wellFormed(evidence, event.destination, event.at);
+    if (event.type === "Opened" && event.destination) return wellFormed(evidence, event.destination, event.at, null);
+    if (event.type === "DestinationSet") {
+      // What an address or the holder of a link gives is asked for on the spot: exactly the refund, and with less time.
+      const exact = order.state.kind === "resolving" || order.withdrawLink ? order.owedMsats : null;
+      return wellFormed(evidence, event.destination, event.at, exact);
+    }
     if (event.type !== "RefundStarted") return;
     const { destinations } = evidence;
     const owner = destinations.get(event.paymentHash) ?? order.id;
@@ -238,17 +242,22 @@ function wellFormed(
   evidence: Evidence,
   { paymentHash, expiresAt }: { paymentHash: string; expiresAt: number },
   at: number,
+  owedMsats: number | null,
 ): void {
   const row = walletInvoiceOf(evidence, paymentHash);
   if (!row) throw new Violation(7, "a refund invoice that no customer made was taken");
-  if (row.amount_msat !== null) throw new Violation(7, "a refund invoice with an amount was taken");
+  const life = row.amount_msat === null ? REFUND_INVOICE_LIFE_MS : ASKED_LIFE_MS;
+  if (row.amount_msat !== null && (owedMsats === null || row.amount_msat !== owedMsats - (owedMsats % 1_000)))
+    throw new Violation(7, `a refund invoice over ${row.amount_msat} msats was taken, ${owedMsats ?? "none"} may be`);
   if (row.expires_ms !== expiresAt) throw new Violation(7, "the life of a refund invoice was misread");
   // The answer of a slow peer may lie between the check and the commit.
-  if (expiresAt - at < REFUND_INVOICE_LIFE_MS - SLOWEST_OPENING_MS)
+  if (expiresAt - at < life - SLOWEST_OPENING_MS)
     throw new Violation(7, "a refund invoice was taken that soon expires");
 }
 
 const SLOWEST_OPENING_MS = 60_000;
+/** An invoice that was asked for must leave time for one or two tries. */
+const ASKED_LIFE_MS = 150_000;
 
 export const frozenPrice: Invariant = {
   says: "The price is frozen; a buy costs no more than was quoted where the wire can cap it",

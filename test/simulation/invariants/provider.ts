@@ -33,7 +33,8 @@ export const oneOwner: Invariant = {
       const owner = evidence.orders.get(evidence.activations.get(String(row.id)) ?? "");
       // A rental that was served is given back by nobody: it runs out, a moment later by the provider's clock than by ours.
       const runsOut = owner?.terms.good.type === "rent-number" && owner.state.kind === "done";
-      if (row.endedAt === null && owner && !owner.attention && !runsOut)
+      const isThoughtOver = owner?.messageIds.length !== 0 && evidence.misreported.has(String(row.id));
+      if (row.endedAt === null && owner && !owner.attention && !runsOut && !isThoughtOver)
         throw new Violation(11, `activation ${row.id} is open, its order rests`);
     }
   },
