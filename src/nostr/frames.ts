@@ -33,6 +33,7 @@ export class Authentication {
   #challenge: string | null = null;
   #isWanted = false;
   #answer: NostrEvent | null = null;
+  #isKnown = false;
 
   constructor(url: string, sign: (template: EventTemplate) => NostrEvent) {
     this.#url = url;
@@ -46,13 +47,17 @@ export class Authentication {
       return "waiting";
     }
     if (type !== "OK" || this.#answer === null || subject !== this.#answer.id) return "not_mine";
-    return ok === true ? "done" : "refused";
+    this.#isKnown = ok === true;
+    return this.#isKnown ? "done" : "refused";
   }
 
-  /** The relay refused to go on without; false when we have answered already and there is nothing more to offer. */
+  /**
+   * The relay refused to go on without; false when it knows who we are and there is nothing more to offer. Until it has taken our answer, it
+   * speaks of what was sent before.
+   */
   want(): boolean {
     this.#isWanted = true;
-    return this.#answer === null;
+    return !this.#isKnown;
   }
 
   /** The answer to send now, once. */

@@ -23,6 +23,11 @@ const GRACE_MS = 15_000;
 /** Wallets that do not heed that have been seen to act on requests of up to five minutes ago. */
 const MAY_COME_LATE_MS = 10 * 60_000;
 
+/** A wallet that was away finds old requests when it is back. So long it must have gone on knowing nothing before that is believed. */
+const COME_BACK_MS = 60_000;
+/** Payments that were not found, remembered at most. */
+const MAX_MISSING = 1_000;
+
 /** Codes of a request that the wallet did not act on. */
 const REFUSALS: Readonly<Record<string, string>> = {
   RATE_LIMITED: "rate_limited",
@@ -42,6 +47,8 @@ export class NwcPayments {
   readonly #outbox: Outbox;
   /** Whether the wallet was seen to find a payment that it made: else its "not found" says nothing. */
   #findsPayments = false;
+  /** When the wallet first knew nothing of a payment whose request could not come any more. */
+  readonly #missing = new Map<PaymentHash, Millis>();
 
   constructor(wallet: Wallet, outbox: Outbox) {
     this.#wallet = wallet;
@@ -131,7 +138,19 @@ export class NwcPayments {
       client.link.publish(event);
       return { kind: "unknown", reason: "published_again" };
     }
+    if (kept !== null && !this.#isMissing(hash)) return { kind: "unknown", reason: "may_come_late" };
     return (await this.#canFind()) ? { kind: "never_sent" } : CANNOT_FIND;
+  }
+
+  /** Whether the wallet has gone on knowing nothing of it for long enough, and was there. */
+  #isMissing(hash: PaymentHash): boolean {
+    const now = this.#wallet.world.now();
+    const since = this.#missing.get(hash);
+    if (since !== undefined) return now - since >= COME_BACK_MS;
+    this.#missing.set(hash, now);
+    const [oldest] = this.#missing.keys();
+    if (this.#missing.size > MAX_MISSING && oldest !== undefined) this.#missing.delete(oldest);
+    return false;
   }
 
   /** Whether the wallet may still act on a request that was never answered. */
@@ -143,6 +162,7 @@ export class NwcPayments {
   async #find(hash: PaymentHash): Promise<PaymentOutcome | null> {
     const transaction = await this.#wallet.lookup(hash);
     if (transaction === null) return null;
+    this.#missing.delete(hash);
     if (transaction.type !== "outgoing") return { kind: "unknown", reason: "wrong_payment" };
     this.#findsPayments = true;
     return outcomeOf(transaction);

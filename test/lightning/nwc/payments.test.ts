@@ -80,6 +80,9 @@ describe("pay_invoice", () => {
     expect(await node.lookupPayment(HASH)).toEqual({ kind: "unknown", reason: "may_come_late" });
     expect(await node.pay(payment)).toEqual({ kind: "unknown", reason: "may_come_late" });
     wallet.forward(530);
+    // It may have been away, and just be finding the request.
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "unknown", reason: "may_come_late" });
+    wallet.forward(60);
     expect(await node.lookupPayment(HASH)).toEqual({ kind: "never_sent" });
     expect(new Set(wallet.requests("pay_invoice").map(({ event }) => event.id)).size).toBe(1);
   });
@@ -181,11 +184,25 @@ describe("lookup_invoice", () => {
     wallet.on("pay_invoice", () => undefined);
     expect((await losing()).kind).toBe("unknown");
     wallet.forward(600);
+    expect((await node.lookupPayment(HASH)).kind).toBe("unknown");
+    wallet.forward(60);
     expect(await node.lookupPayment(HASH)).toEqual({ kind: "never_sent" });
     wallet.on("pay_invoice", () => ({ preimage: PREIMAGE, fees_paid: 0 }));
     expect((await node.pay(payment)).kind).toBe("succeeded");
     expect(new Set(wallet.requests("pay_invoice").map(({ event }) => event.id)).size).toBe(2);
   });
+});
+
+test("a wallet that was away for hours, and acts on the old request when it is back, has paid once", async () => {
+  wallet.on("pay_invoice", () => undefined);
+  expect((await losing()).kind).toBe("unknown");
+  wallet.forward(3 * 3_600);
+  // Its first answer comes before it has looked at what waits.
+  expect((await node.lookupPayment(HASH)).kind).toBe("unknown");
+  wallet.on("lookup_invoice", () => transaction({ state: "settled", preimage: PREIMAGE, settled_at: 2 }));
+  wallet.forward(60);
+  expect(await node.lookupPayment(HASH)).toMatchObject({ kind: "succeeded" });
+  expect(new Set(wallet.requests("pay_invoice").map(({ event }) => event.id)).size).toBe(1);
 });
 
 describe("a wallet that may only receive", () => {
