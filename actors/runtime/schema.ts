@@ -117,6 +117,12 @@ const MIGRATIONS: readonly string[] = [
   -- Requests to pay whose wallet may act on them late: while one is fresh, only the same one is sent again.
   CREATE TABLE outbox (payment_hash TEXT PRIMARY KEY, request TEXT NOT NULL, sent_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Who gave a number back and has a refund address asked for an invoice has given it back like everybody else.
+  DROP INDEX orders_given_back;
+  CREATE INDEX orders_given_back ON orders (opened_by, created_at)
+    WHERE opened_by IS NOT NULL AND kind IN ('closing', 'resolving', 'refunding', 'refundUnknown', 'refundStuck', 'done');
+  `,
 ];
 
 /**

@@ -154,7 +154,7 @@ export class Store {
       .query<{ all_: number; delivered: number }, [string, number]>(
         `SELECT count(*) AS all_, count(*) FILTER (WHERE state ->> '$.state.as' IN ('completed', 'failed', 'expired')) AS delivered
          FROM (SELECT state FROM orders WHERE opened_by = ? AND created_at >= ? AND opened_by IS NOT NULL
-           AND kind IN ('closing', 'refunding', 'refundUnknown', 'refundStuck', 'done') ORDER BY created_at DESC LIMIT 1000)`,
+           AND kind IN ('closing', 'resolving', 'refunding', 'refundUnknown', 'refundStuck', 'done') ORDER BY created_at DESC LIMIT 1000)`,
       )
       .get(openedBy, since);
     const delivered = row?.delivered ?? 0;

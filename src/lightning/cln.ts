@@ -8,7 +8,7 @@ import type { World } from "../../actors/runtime/world.ts";
 import { isObject, malformed, wordOf } from "./answers.ts";
 import { createHistory } from "./cln/history.ts";
 import { cancelInvoice, createInvoice, lookupInvoice } from "./cln/invoices.ts";
-import { lookupPayment, mayPay, pay } from "./cln/payments.ts";
+import { lookupPayment, mayPay, Over, pay } from "./cln/payments.ts";
 import { type ClnRest, demand, msatOf } from "./cln/rest.ts";
 import { settledSince, settlements } from "./cln/settlements.ts";
 import {
@@ -57,6 +57,7 @@ export function createCln({ world, baseUrl, rune, tlsCa }: ClnOptions): Lightnin
     rune,
     ...(tlsCa !== undefined && { tls: { ca: tlsCa } }),
   };
+  const over = new Over();
   /** A node never changes its network, so one answer is enough to check every invoice it makes. */
   let network: Network | null = null;
   const info = async (): Promise<NodeInfo> => {
@@ -73,10 +74,10 @@ export function createCln({ world, baseUrl, rune, tlsCa }: ClnOptions): Lightnin
     cancelInvoice: (hash) => cancelInvoice(rest, hash),
     settlements: (cursor, signal) => settlements(rest, cursor, signal),
     settledSince: (since) => settledSince(rest, since),
-    pay: (payment) => pay(rest, payment),
-    lookupPayment: (hash) => lookupPayment(rest, hash),
+    pay: (payment) => pay(rest, over, payment),
+    lookupPayment: (hash) => lookupPayment(rest, over, hash),
     mayPay: () => mayPay(rest),
-    history: createHistory(rest),
+    history: createHistory(rest, over),
   };
 }
 

@@ -1,12 +1,13 @@
 /**
  * Payments of a Core Lightning node by `xpay`, so that a refund is paid exactly once. Its error codes say why it gave up,
  * not that nothing is out: it answers at the first failure while other parts may still be under way, and says "plugin
- * error" of a hash that is being paid. So whatever it says, `listpays` has the last word (doc/schemas/xpay.json,
- * plugins/xpay/xpay.c, lightningd/pay.c).
+ * error" of a hash that is being paid. So whatever it says, `listpays` has the last word; and of an `xpay` whose end was not
+ * heard, only when it cannot try again any more (doc/schemas/xpay.json, plugins/xpay/xpay.c, lightningd/pay.c).
  */
 import { msats } from "../../../actors/order/money.ts";
+import type { Millis } from "../../../actors/runtime/world.ts";
 import { AnswerLost } from "../../wire.ts";
-import { isObject, type Json, malformed, provenPreimage, unlessLost } from "../answers.ts";
+import { count, isObject, type Json, malformed, provenPreimage, unlessLost } from "../answers.ts";
 import { namesAmount } from "../bolt11.ts";
 import type { MayPay, Payment, PaymentHash, PaymentOutcome, PaymentState } from "../port.ts";
 import {
@@ -26,6 +27,12 @@ import {
 const GRACE_MS = 15_000;
 /** More attempts at one payment than any that ends. */
 const MAX_PAYS = 1_000;
+/**
+ * Between two tries of an `xpay` its books show failures alone. A refund is tried for a minute; so old, nothing follows a
+ * failure, clocks a minute apart included.
+ */
+const MAY_GO_ON_MS = 2 * 60_000;
+const MAX_OVER = 10_000;
 
 /**
  * Codes of an `xpay` that is over: nothing new of it will go out. Every other code, -1 and 209 and -3 above all, may be said
@@ -43,16 +50,36 @@ const FAILURES: Readonly<Record<number, string>> = {
   [INVALID_PARAMS]: "invalid_request",
 };
 
+/** The hashes whose last `xpay` told this process that it is over: of these a failure in the books is the end. */
+export class Over {
+  readonly #hashes = new Set<PaymentHash>();
+
+  begin(hash: PaymentHash): void {
+    this.#hashes.delete(hash);
+  }
+
+  end(hash: PaymentHash): void {
+    // What is forgotten is believed two minutes later.
+    if (this.#hashes.size >= MAX_OVER) this.#hashes.clear();
+    this.#hashes.add(hash);
+  }
+
+  has(hash: PaymentHash): boolean {
+    return this.#hashes.has(hash);
+  }
+}
+
 /** Pays, and waits for the end at most `timeoutSeconds` and 15 s. Never throws: whatever goes wrong is `unknown`. */
-export async function pay(rest: ClnRest, payment: Payment): Promise<PaymentOutcome> {
+export async function pay(rest: ClnRest, over: Over, payment: Payment): Promise<PaymentOutcome> {
+  over.begin(payment.paymentHash);
   try {
-    return await send(rest, payment);
+    return await send(rest, over, payment);
   } catch (error) {
     return { kind: "unknown", reason: error instanceof AnswerLost ? `answer_lost_${error.why}` : "adapter_error" };
   }
 }
 
-async function send(rest: ClnRest, payment: Payment): Promise<PaymentOutcome> {
+async function send(rest: ClnRest, over: Over, payment: Payment): Promise<PaymentOutcome> {
   const answer = await ask(rest, {
     method: "xpay",
     params: {
@@ -66,19 +93,26 @@ async function send(rest: ClnRest, payment: Payment): Promise<PaymentOutcome> {
   });
   return answer.ok
     ? toSuccess(answer.body, "payment_preimage", payment.paymentHash)
-    : afterError(rest, payment, answer.error);
+    : afterError(rest, over, payment, answer.error);
 }
 
 /** What an error proves, together with what the node has in its books about the hash. */
-async function afterError(rest: ClnRest, { paymentHash }: Payment, error: ClnError): Promise<PaymentOutcome> {
+async function afterError(
+  rest: ClnRest,
+  over: Over,
+  { paymentHash }: Payment,
+  error: ClnError,
+): Promise<PaymentOutcome> {
   const reason = error.code === null ? undefined : FAILURES[error.code];
+  if (reason !== undefined) over.end(paymentHash);
   let state: PaymentState;
   try {
-    state = await lookupPayment(rest, paymentHash);
+    state = await lookupPayment(rest, over, paymentHash);
   } catch {
     return { kind: "unknown", reason: "refused_unconfirmed" };
   }
-  if (state.kind !== "never_sent" && state.kind !== "failed") return state;
+  const isIdle = state.kind === "never_sent" || state.kind === "failed" || state === MAY_GO_ON;
+  if (!isIdle) return state;
   // The books show nothing under way; but only of a call that is over will nothing follow.
   return reason === undefined
     ? { kind: "unknown", reason: `code_${error.code ?? "none"}` }
@@ -87,9 +121,10 @@ async function afterError(rest: ClnRest, { paymentHash }: Payment, error: ClnErr
 
 /**
  * The state of the payment of a hash. `never_sent` may be said of an `xpay` that is still looking for its route: it has no
- * row before its first onion. Whoever asks knows how long ago that was. @throws NodeUnavailable
+ * row before its first onion. Whoever asks knows how long ago that was. `unknown` while one that failed may still go on,
+ * because a process that died does not end it at the node. @throws NodeUnavailable
  */
-export async function lookupPayment(rest: ClnRest, hash: PaymentHash): Promise<PaymentState> {
+export async function lookupPayment(rest: ClnRest, over: Over, hash: PaymentHash): Promise<PaymentState> {
   const method = "listpays";
   const { pays } = await demand(rest, { method, params: { payment_hash: hash } });
   if (!Array.isArray(pays) || pays.length > MAX_PAYS) throw malformed(method);
@@ -100,16 +135,30 @@ export async function lookupPayment(rest: ClnRest, hash: PaymentHash): Promise<P
       return entry;
     }),
     hash,
+    { now: rest.world.now(), isOver: over.has(hash) },
   );
 }
 
-/** What all entries of one hash say together. @throws NodeUnavailable */
-export function stateOf(method: string, entries: readonly Json[], hash: PaymentHash): PaymentState {
+const MAY_GO_ON: PaymentOutcome = { kind: "unknown", reason: "may_go_on" };
+
+/**
+ * What all entries of one hash say together. Failures alone are the end when they are old, or when the call is known to be over.
+ * @throws NodeUnavailable
+ */
+export function stateOf(
+  method: string,
+  entries: readonly Json[],
+  hash: PaymentHash,
+  { now, isOver }: { readonly now: Millis; readonly isOver: boolean },
+): PaymentState {
   const complete = entries.find(({ status }) => status === "complete");
   if (complete) return toSuccess(complete, "preimage", hash);
   if (entries.some(({ status }) => status === "pending")) return { kind: "in_flight" };
   if (entries.some(({ status }) => status !== "failed")) throw malformed(method);
-  return entries.length === 0 ? { kind: "never_sent" } : { kind: "failed", reason: "failed" };
+  if (entries.length === 0) return { kind: "never_sent" };
+  const begun = entries.map((entry) => count(entry.created_at));
+  if (!isOver && begun.some((seconds) => seconds === null || now - seconds * 1000 < MAY_GO_ON_MS)) return MAY_GO_ON;
+  return { kind: "failed", reason: "failed" };
 }
 
 /** Asks to pay nothing at all: a rune that may not pay is refused before the request is looked at. */

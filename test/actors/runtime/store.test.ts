@@ -29,8 +29,20 @@ test("how a client's orders went: given back without an SMS, or with one, and no
   const plan = engine.db
     .query<{ detail: string }, []>(
       `EXPLAIN QUERY PLAN SELECT state FROM orders WHERE opened_by = 'a' AND created_at >= 0 AND opened_by IS NOT NULL
-       AND kind IN ('closing', 'refunding', 'refundUnknown', 'refundStuck', 'done') ORDER BY created_at DESC`,
+       AND kind IN ('closing', 'resolving', 'refunding', 'refundUnknown', 'refundStuck', 'done') ORDER BY created_at DESC`,
     )
     .all();
   expect(plan.map(({ detail }) => detail).join()).toContain("orders_given_back");
+});
+
+test("an order whose refund address is being asked was given back like any other", async () => {
+  const { world, store, withNumber, tell, answer, order } = startEngine();
+  const since = world.now();
+  await withNumber(1, { openedBy: "farmer" });
+  await tell(1, { type: "AddressGiven", address: "nobody@wallet.com" });
+  await world.advance(4 * MINUTE);
+  await tell(1, { type: "CancelAsked" });
+  await answer("look", { type: "Looked", answer: { kind: "seen", standing: "refunded", messages: [] } });
+  expect(order(1).state.kind).toBe("resolving");
+  expect(store.outcomesOf("farmer", since)).toEqual({ givenBack: 1, delivered: 0 });
 });

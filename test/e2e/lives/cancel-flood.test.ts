@@ -23,7 +23,7 @@ const from = (n: number) => ({ "x-forwarded-for": `10.1.${n >> 8}.${n & 255}` })
 /** Buys, waits for the number, and leaves it unused. @returns why nothing was sold, or null. */
 async function waste(request: unknown, headers: Record<string, string>): Promise<string | null> {
   const refundInvoice = await server.refundInvoice();
-  const response = await server.post("/v2/l402/order", { ...(request as object), refundInvoice }, headers);
+  const response = await server.post("/v2/l402/order", { refundInvoice, ...(request as object) }, headers);
   const body = (await response.json()) as Awaited<ReturnType<RunningServer["challenge"]>>;
   if (response.status !== 402) return `${response.status} ${body.error.code}`;
   const bought = await server.pay(body);
@@ -46,6 +46,17 @@ test("one address that only gives numbers back is told to wait", async () => {
   expect(await waste({ service: "wa", country: "US" }, from(1))).toBeNull();
 });
 
+test("a refund address that never gives an invoice does not hide it", async () => {
+  await server.fault("address", "request", "error", 1_000);
+  const refundAddress = `nobody@${new URL(server.sandbox).host}`;
+  for (let n = 0; n < 10; n++) {
+    expect(await waste({ service: "go", country: "US", refundAddress, refundInvoice: null }, from(2))).toBeNull();
+  }
+  await server.advance(1_300);
+  expect(await waste({ service: "go", country: "US" }, from(2))).toBe("429 RATE_LIMITED");
+  await server.control("DELETE", "/faults");
+});
+
 test("many addresses close the pair for a while, long before the provider would, and nothing else", async () => {
   const told: (string | null)[] = [];
   for (let n = 0; n < 64; n++) told.push(await waste(REQUEST, from(++addresses + 100)));
@@ -59,7 +70,7 @@ test("many addresses close the pair for a while, long before the provider would,
 test("a restart forgets nothing of it", async () => {
   await server.kill();
   server = await startServer({ env, dataDir });
-  expect(await waste(REQUEST, from(2))).toBe("409 UNAVAILABLE");
+  expect(await waste(REQUEST, from(4))).toBe("409 UNAVAILABLE");
 });
 
 test("an SMS on the trickle brings honest customers back at once", async () => {

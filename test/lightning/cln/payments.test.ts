@@ -136,6 +136,30 @@ describe("listpays", () => {
     expect(await node.lookupPayment(HASH)).toEqual({ ...SUCCEEDED, feeMsats: 0 } as never);
   });
 
+  test("a failure is the end only when the node cannot try again: it may be between two tries of an xpay that nobody listens to", async () => {
+    const ago = (minutes: number) => pay("failed", { created_at: Math.floor(Date.now() / 1_000) - minutes * 60 });
+    const mayGoOn = { kind: "unknown", reason: "may_go_on" };
+    const books = (...pays: object[]) => server.on("POST /v1/listpays", () => created({ pays }));
+    books(ago(0));
+    expect(await node.lookupPayment(HASH)).toEqual(mayGoOn as never);
+    const [listed] = (await node.history?.paid(0)) ?? [];
+    expect(listed?.state).toEqual(mayGoOn as never);
+    books(ago(30), ago(1));
+    expect(await node.lookupPayment(HASH)).toEqual(mayGoOn as never);
+    books(ago(30), ago(3));
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
+
+    // It said itself that it is over.
+    books(ago(0));
+    server.on("POST /v1/xpay", () => failed(205));
+    expect(await node.pay(PAYMENT)).toEqual({ kind: "failed", reason: "no_route" });
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
+    // The next one did not.
+    server.on("POST /v1/xpay", () => new Response("", { status: 201 }));
+    expect((await node.pay(PAYMENT)).kind).toBe("unknown");
+    expect(await node.lookupPayment(HASH)).toEqual(mayGoOn as never);
+  });
+
   test("amounts are read with their unit as well", async () => {
     const old = { ...COMPLETE, amount_msat: "1234000msat", amount_sent_msat: "1236000msat" };
     server.on("POST /v1/listpays", () => created({ pays: [old] }));
