@@ -111,8 +111,7 @@ async function afterError(
   } catch {
     return { kind: "unknown", reason: "refused_unconfirmed" };
   }
-  const isIdle = state.kind === "never_sent" || state.kind === "failed" || state === MAY_GO_ON;
-  if (!isIdle) return state;
+  if (state.kind !== "never_sent" && state.kind !== "failed" && state !== MAY_GO_ON) return state;
   // The books show nothing under way; but only of a call that is over will nothing follow.
   return reason === undefined
     ? { kind: "unknown", reason: `code_${error.code ?? "none"}` }
@@ -139,7 +138,7 @@ export async function lookupPayment(rest: ClnRest, over: Over, hash: PaymentHash
   );
 }
 
-const MAY_GO_ON: PaymentOutcome = { kind: "unknown", reason: "may_go_on" };
+const MAY_GO_ON: PaymentOutcome & { readonly kind: "unknown" } = { kind: "unknown", reason: "may_go_on" };
 
 /**
  * What all entries of one hash say together. Failures alone are the end when they are old, or when the call is known to be over.
