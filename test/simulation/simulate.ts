@@ -2,11 +2,12 @@
  * Lives through orders under crashes, lost answers, lying peers and jumping clocks, and prints "0 violations" or the run that fails, made as
  * small as can be and kept in `regressions/`.
  *
- *   bun run simulate [--orders=2000] [--seed=N|commit] [--faults=none|low|normal|high] [--minutes=M] [--jobs=2] [--twice=1] [--grid]
+ *   bun run simulate [--orders=2000] [--seed=N|commit] [--faults=none|low|normal|high] [--minutes=M] [--jobs=2] [--twice=1] [--grid] [--shrink=90]
  *   bun run simulate --replay=test/simulation/regressions/NAME.json
  *   bun run simulate --regressions
  *
- * A million: --orders=1000000 --twice=20. --grid goes on until every cell of the grid was met. --twice=20 lives every 20th seed twice.
+ * A million: --orders=1000000 --twice=20. --grid goes on until every cell of the grid was met. --twice=20 lives every 20th seed twice. A failing
+ * run is made smaller for as many seconds as --shrink says; with 0 it is printed as it is, and not kept.
  */
 import { mkdir, readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     jobs: { type: "string", default: "2" },
     twice: { type: "string", default: "1" },
     grid: { type: "boolean", default: false },
+    shrink: { type: "string", default: "90" },
     replay: { type: "string" },
     regressions: { type: "boolean", default: false },
     shard: { type: "string" },
@@ -36,7 +38,6 @@ const ROOT = join(import.meta.dir, "..", "..");
 const KEPT = join(import.meta.dir, "regressions");
 const LEVELS: Readonly<Record<string, number>> = { none: 0, low: 0.3, normal: 1, high: 3 };
 const CUSTOMERS = 200;
-const SHRINK_MS = 90_000;
 const PROGRESS_MS = 5_000;
 /** Lines of the story that are printed. */
 const STORY = 40;
@@ -141,8 +142,10 @@ function report({ runs, orders, crashes, twice, faults, cells, kinds, outcomes }
 /** Prints the failure, makes it small and keeps it. */
 async function broken(replay: Replay, failure: Failure): Promise<number> {
   console.error(`\nseed ${replay.seed} fails: ${failure.error.stack ?? failure.error.message}`);
-  console.error(`looking for a shorter way to it, ${SHRINK_MS / 1_000} s at most`);
-  const [smallest, last] = await shrink(replay, failure, SHRINK_MS);
+  const seconds = Number(values.shrink);
+  if (seconds === 0) return 1;
+  console.error(`looking for a shorter way to it, ${seconds} s at most`);
+  const [smallest, last] = await shrink(replay, failure, seconds * 1_000);
   const customers = smallest.customers - (smallest.without?.length ?? 0);
   console.error(`${customers} customers are left, ${last.story.length} steps; the last of them:`);
   console.error(last.story.slice(-STORY).join("\n"));
