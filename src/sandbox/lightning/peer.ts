@@ -21,14 +21,20 @@ const SERVERS: Readonly<Record<NodeKind, new (network: Network) => NodeServer>> 
 /** What sending costs, where it is not the route's. */
 const FEES: Partial<Record<NodeKind, (msat: number) => number>> = { phoenixd: TRAMPOLINE_FEE };
 
+export interface LightningPeerOptions extends NetworkOptions {
+  readonly kind?: NodeKind;
+  readonly routeFee?: (msat: number) => number;
+}
+
 export class LightningPeer {
   readonly kind: NodeKind;
   readonly #network: Network;
   readonly #server: NodeServer;
 
-  constructor({ kind = "lnd", ...options }: NetworkOptions & { readonly kind?: NodeKind }) {
+  /** @param routeFee what the route to the customer asks for so many msats, in msats; default: 1 sat and 0.1 %. */
+  constructor({ kind = "lnd", routeFee, ...options }: LightningPeerOptions) {
     this.kind = kind;
-    this.#network = createNetwork(options, FEES[kind]);
+    this.#network = createNetwork(options, routeFee ?? FEES[kind]);
     this.#server = new SERVERS[kind](this.#network);
   }
 

@@ -10,6 +10,7 @@ import { migrate } from "../../../actors/runtime/schema.ts";
 import type { Fetch, FetchOptions, Millis } from "../../../actors/runtime/world.ts";
 import { loadConfig } from "../../../src/config.ts";
 import { Faults } from "../../../src/sandbox/faults.ts";
+import { ROUTE_FEE } from "../../../src/sandbox/lightning/payments.ts";
 import { LightningPeer } from "../../../src/sandbox/lightning/peer.ts";
 import { AddressPeer } from "../../../src/sandbox/lnurl.ts";
 import { PricePeer } from "../../../src/sandbox/prices.ts";
@@ -62,6 +63,8 @@ export class Stage {
   readonly orders = new Orders();
   /** Activations on the same account that are not ours. */
   readonly strangers = new Set<string>();
+  /** What a route to a customer costs, msats. */
+  routeFee = ROUTE_FEE;
   violation: Error | null = null;
   readonly #prices: PricePeer;
   readonly #address: AddressPeer;
@@ -78,7 +81,7 @@ export class Stage {
     migrate(db);
     const peers = new SimWorld({ time, chance: new Chance(2), fetch: () => (_, options) => this.#webhook(options) });
     this.provider = new ProviderPeer({ world: peers, books, faults, smsAfterMs: null, webhooks: () => [WEBHOOK_URL] });
-    this.lightning = new LightningPeer({ world: peers, books, faults });
+    this.lightning = new LightningPeer({ world: peers, books, faults, routeFee: (msat) => this.routeFee(msat) });
     this.#prices = new PricePeer({ world: peers, faults });
     this.#address = new AddressPeer({ wallet: this.lightning.wallet, faults });
     this.points = new Points(plan, () => time.now, digest ? () => durableDigest(db, books) : () => "");
