@@ -1,0 +1,77 @@
+/**
+ * Measures the real server against floors and peers, in turn, in one call.
+ *
+ *   bun bench/bench.ts                     everything; writes bench/results.json and docs/performance.md with its plots
+ *   bun bench/bench.ts --quick             under two minutes; prints only
+ *   bun bench/bench.ts --gate              under forty seconds; prints only
+ *   bun bench/bench.ts --only=poll,catalog some rows; prints only
+ *
+ * It never fails for a figure, only when it could not measure.
+ */
+import { cpus, loadavg, totalmem } from "node:os";
+import { writePage } from "./page.ts";
+import { cleanUp } from "./processes.ts";
+import { print, type Report, type Row } from "./report.ts";
+import type { Extent } from "./rounds.ts";
+import { catalog } from "./rows/catalog.ts";
+import { challenge } from "./rows/challenge.ts";
+import { macaroon } from "./rows/macaroon.ts";
+import { poll } from "./rows/poll.ts";
+
+const flags = new Set(process.argv.slice(2));
+const gate = flags.has("--gate");
+const quick = gate || flags.has("--quick");
+const only = process.argv
+  .find((arg) => arg.startsWith("--only="))
+  ?.slice("--only=".length)
+  .split(",");
+
+const CONNECTIONS = 64;
+const extent: Extent = gate
+  ? { rounds: 1, seconds: 0.5, connections: CONNECTIONS }
+  : quick
+    ? { rounds: 3, seconds: 1, connections: CONNECTIONS }
+    : { rounds: 5, seconds: 4, connections: CONNECTIONS };
+
+const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
+  poll: () => poll(extent),
+  challenge: () => challenge(extent),
+  macaroon: () => macaroon({ quick }),
+  catalog: () => catalog(extent),
+};
+
+/** What the gate has time for. */
+const IN_GATE = new Set(["poll", "challenge", "macaroon"]);
+
+const unknown = only?.find((name) => !Object.hasOwn(ROWS, name));
+if (unknown !== undefined) {
+  console.error(`No row "${unknown}"; there are ${Object.keys(ROWS).join(", ")}`);
+  process.exit(2);
+}
+
+const loadBefore = loadavg()[0] ?? 0;
+const takenAt = new Date().toISOString();
+const rows: Row[] = [];
+try {
+  for (const [name, measure] of Object.entries(ROWS)) {
+    if (only ? !only.includes(name) : gate && !IN_GATE.has(name)) continue;
+    const row = await measure();
+    rows.push(row);
+    print(row);
+  }
+} finally {
+  await cleanUp();
+}
+const report: Report = {
+  takenAt,
+  quick,
+  machine: {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    bun: Bun.version,
+  },
+  loadBefore,
+  rows,
+};
+if (!quick && !only) await writePage(report);

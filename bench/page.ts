@@ -1,0 +1,57 @@
+/** Writes `bench/results.json`, and `docs/performance.md` with its plots, from one run. The words about limits are in `limits.md`. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { bars, lines } from "./plot.ts";
+import { cells, type Report, type Row } from "./report.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const PLOTS = "docs/performance";
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+
+async function section(row: Row): Promise<string> {
+  const parts = [`## ${row.work}`, table(["figure", "median or best", "spread", "aim", "met"], row.figures.map(cells))];
+  const write = async (file: string, title: string, content: string) => {
+    await Bun.write(join(ROOT, PLOTS, file), content);
+    parts.push(`![${title}](performance/${file})`);
+  };
+  if (row.servers) {
+    const rates = row.servers.map(({ name, perSecond: { median, min, max } }) => ({
+      name,
+      value: median,
+      range: [min, max] as const,
+    }));
+    await write(`${row.id}.svg`, "Requests per second", bars("Requests per second", "/s", rates));
+    const title = "Time to an answer by percentile, ms";
+    const series = row.servers.map(({ name, p50, p90, p99, p999 }) => ({
+      name,
+      points: [
+        [50, p50],
+        [90, p90],
+        [99, p99],
+        [99.9, p999],
+      ] as const,
+    }));
+    await write(`${row.id}-latency.svg`, title, lines({ file: "", title, x: "percentile", y: "ms", series }));
+  }
+  if (row.plot) await write(row.plot.file, row.plot.title, lines(row.plot));
+  return parts.join("\n\n");
+}
+
+export async function writePage(report: Report): Promise<void> {
+  mkdirSync(join(ROOT, PLOTS), { recursive: true });
+  await Bun.write(join(ROOT, "bench/results.json"), `${JSON.stringify(report, null, 2)}\n`);
+  const { machine, takenAt, loadBefore } = report;
+  const limits = await Bun.file(join(import.meta.dir, "limits.md")).text();
+  const sections: string[] = [];
+  for (const row of report.rows) sections.push(await section(row));
+  const page = [
+    "# Performance",
+    "Written by `bun run bench`; the numbers are in `bench/results.json`. Run it to measure your own machine: it takes some minutes.",
+    `Taken ${takenAt} with Bun ${machine.bun} on ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB. One-minute load average when it began: ${loadBefore.toFixed(1)}. Above ${machine.cores} other work ran beside it: then rates and times are too bad, ratios and processor time say more.`,
+    limits.trim(),
+    ...sections,
+  ].join("\n\n");
+  await Bun.write(join(ROOT, "docs/performance.md"), `${page}\n`);
+}

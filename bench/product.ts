@@ -1,0 +1,80 @@
+/**
+ * The service as shipped, its peers in a process of their own on the other core: durable journal, log at the default level, metrics, limits.
+ * Caps are raised by documented settings only.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { controlOf } from "../test/support/server.ts";
+import { type Running, scratch, start } from "./processes.ts";
+
+export interface Product extends Running {
+  readonly port: number;
+  readonly origin: string;
+  readonly dataDir: string;
+  /** From the start of the process to the line that says where it listens, ms. */
+  readonly startMs: number;
+}
+
+export interface Peers extends Running {
+  readonly url: string;
+  readonly control: ReturnType<typeof controlOf>;
+}
+
+export const RAISED: Readonly<Record<string, string>> = {
+  LOG_FORMAT: "json",
+  CREATE_PER_MINUTE: "10000000",
+  READ_PER_MINUTE: "100000000",
+  MAX_UNPAID: "10000000",
+  MAX_UNPAID_PER_CLIENT: "1000000",
+  MAX_CANCELLED_PER_CLIENT: "1000000",
+  BAN_PAIR_NUMBERS: "1000000",
+  BAN_ACCOUNT_NUMBERS: "10000000",
+  BAN_PAIR_PERCENT: "0",
+  BAN_ACCOUNT_PERCENT: "0",
+};
+
+let folders = 0;
+export function newFolder(): string {
+  const path = join(scratch, `data-${folders++}`);
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+export async function startPeers(env: Readonly<Record<string, string>> = {}): Promise<Peers> {
+  const peers = await start(
+    ["src/sandbox/standalone.ts"],
+    { DATA_DIR: newFolder(), SANDBOX_PORT: "0", SANDBOX_SMS_AFTER_MS: "off", ...env },
+    /^Sandbox listening on (\S+)/m,
+  );
+  const url = new URL(peers.found[1] ?? "").origin;
+  return { ...peers, url, control: controlOf(`${url}/sandbox`) };
+}
+
+export async function startProduct(
+  { url }: Pick<Peers, "url">,
+  {
+    dataDir = newFolder(),
+    env = {},
+  }: { readonly dataDir?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Product> {
+  const began = performance.now();
+  const product = await start(
+    [...(process.env.BENCH_BUN_ARGS?.split(" ") ?? []), "src/main.ts"],
+    { PORT: "0", DATA_DIR: dataDir, SANDBOX_URL: url, ...RAISED, ...env },
+    /^API +(\S+)/m,
+  );
+  const { port, origin } = new URL(product.found[1] ?? "");
+  return { ...product, port: Number(port), origin, dataDir, startMs: performance.now() - began };
+}
+
+/** A GET as a client of the service sends it. */
+export const get = (path: string, headers: Readonly<Record<string, string>> = {}): string =>
+  `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${lines(headers)}\r\n`;
+
+export const post = (path: string, body: string, bodyLength: number): string =>
+  `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${bodyLength}\r\n\r\n${body}`;
+
+const lines = (headers: Readonly<Record<string, string>>): string =>
+  Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");

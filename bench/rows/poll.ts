@@ -1,0 +1,90 @@
+/** The call that a service of this kind answers most: a paid order, asked with its credential, while nothing has happened. */
+import { issueL402Macaroon } from "@getalby/lightning-tools/402/l402";
+import type { OrderView } from "../../src/orders/view.ts";
+import type { ChallengeBody } from "../../test/support/server.ts";
+import { ALBY_SECRET } from "../floor.ts";
+import { floorOf, sampleOf } from "../floors.ts";
+import { get, type Peers, type Product, startPeers, startProduct } from "../product.ts";
+import { type Row, ratios } from "../report.ts";
+import { type Extent, inTurn } from "../rounds.ts";
+
+/** Orders that are polled in rotation, each with its own credential. */
+const ORDERS = 100;
+const READY_MS = 60_000;
+const AIM_P99_MS = 5;
+
+export interface Held {
+  readonly orderId: string;
+  readonly authorization: string;
+  readonly preimage: string;
+  readonly paymentHash: string;
+}
+
+/** Buys numbers until `count` orders wait for their SMS. @throws Error when that takes a minute */
+export async function waitingOrders({ origin }: Product, { control }: Peers, count: number): Promise<Held[]> {
+  const buy = async (): Promise<Held> => {
+    const response = await fetch(`${origin}/v2/l402/order`, { method: "POST", body: '{"service":"tg"}' });
+    const { orderId, macaroon, invoice, error } = (await response.json()) as ChallengeBody;
+    if (response.status !== 402) throw new Error(`No challenge: ${response.status} ${JSON.stringify(error)}`);
+    const { preimage, paymentHash } = await control<Held>("POST", "/wallet/pay", { invoice });
+    return { orderId, authorization: `L402 ${macaroon}:${preimage}`, preimage, paymentHash };
+  };
+  const held: Held[] = [];
+  while (held.length < count) {
+    held.push(...(await Promise.all(Array.from({ length: Math.min(8, count - held.length) }, buy))));
+  }
+  const giveUp = performance.now() + READY_MS;
+  for (const { orderId, authorization } of held) {
+    for (;;) {
+      const response = await fetch(`${origin}/v2/l402/order/${orderId}`, { headers: { authorization } });
+      const { status } = (await response.json()) as OrderView;
+      if (status === "waiting_for_sms") break;
+      if (performance.now() > giveUp) throw new Error(`Order still ${status} after ${READY_MS} ms`);
+      await Bun.sleep(10);
+    }
+  }
+  return held;
+}
+
+export async function poll(extent: Extent): Promise<Row> {
+  const peers = await startPeers();
+  const product = await startProduct(peers);
+  const held = await waitingOrders(product, peers, ORDERS);
+  const requests = held.map(({ orderId, authorization }) => get(`/v2/l402/order/${orderId}`, { authorization }));
+  const first = held[0] as Held;
+  const answer = await sampleOf(`${product.origin}/v2/l402/order/${first.orderId}`, {
+    headers: { authorization: first.authorization },
+  });
+  const route = "/v2/l402/order/:id";
+  const [elysia, bun, alby] = await Promise.all([
+    floorOf("elysia", { ...answer, route }),
+    floorOf("bun", { ...answer, route }),
+    floorOf("alby", { ...answer, route }),
+  ]);
+  const albyRequests = await Promise.all(
+    held.map(async ({ orderId, preimage, paymentHash }) => {
+      const token = await issueL402Macaroon(ALBY_SECRET, paymentHash, { orderId });
+      return get(`/v2/l402/order/${orderId}`, { authorization: `L402 ${token}:${preimage}` });
+    }),
+  );
+  const target = { requests, status: 200 };
+  const servers = await inTurn(
+    [
+      { ...target, name: "l402-numbers", process: product, port: product.port },
+      { ...target, ...elysia, name: "bare Elysia" },
+      { ...target, ...bun, name: "bare Bun.serve" },
+      { ...target, ...alby, name: "lightning-tools on Bun.serve", requests: albyRequests },
+    ],
+    extent,
+  );
+  await Promise.all([product, peers, elysia.process, bun.process, alby.process].map((one) => one.stop()));
+  return {
+    id: "poll",
+    work: "Authenticated poll, GET /v2/l402/order/:id",
+    servers,
+    figures: [
+      ...ratios(servers, { "bare Elysia": 0.9, "bare Bun.serve": 0.8 }),
+      { name: "p99", value: servers[0]?.p99 ?? 0, unit: "ms", aim: { atMost: AIM_P99_MS } },
+    ],
+  };
+}
