@@ -171,7 +171,7 @@ async function decide(
   };
   if (!options.world) throw new Problem("No clock is given");
   const told =
-    decision.kind === "paid"
+    decision.kind === "paid" || decision.kind === "bought"
       ? await withPeers(bound, options, (peers) => at(peers.world, peers))
       : await at(options.world, null);
   options.out(wanted.json ? JSON.stringify(told) : told.words);

@@ -390,6 +390,25 @@ describe("a person's word", () => {
     expect((await doctor("release", idOf("nobody"))).text).toBe("No such order");
   });
 
+  test("that a number was bought for it is looked up at the provider, and the order goes on with it", async () => {
+    const at = lives.world.now() - 5 * MINUTE;
+    const { terms } = lives.order("buying");
+    peers.opened("900001", { terms: { ...terms, good: { ...terms.good, country: 99 } } }, at, "+4915700000001");
+    peers.opened("900002", { terms }, at);
+    peers.opened("900003", { terms }, at, "+447700900777");
+    expect((await doctor("bought", idOf("buying"), "900001")).text).toContain("another service, country");
+    expect((await doctor("bought", idOf("buying"), "900002")).text).toContain("does not say enough");
+    expect((await doctor("bought", idOf("buying"), "900009")).text).toContain("no such activation");
+    expect((await doctor("bought", idOf("buying"), numberOf("waiting"))).text).toContain("is that of order");
+    expect((await doctor("bought", idOf("completed"), "900003")).text).toContain("takes no number any more");
+    const { code, text } = await doctor("bought", idOf("buying"), "900003");
+    expect([code, text]).toEqual([0, expect.stringContaining("waiting")]);
+    expect(text).not.toContain("447700900777");
+    expect(lives.order("buying").state).toMatchObject({ kind: "waiting", number: { activationId: "900003" } });
+    expect(lives.order("buying").doubtSince).toBeUndefined();
+    expect((await compared()).findings.total).toBe(0);
+  });
+
   test("is not taken while a server has the database", async () => {
     const unlock = lockDataDir(lives.dataDir);
     expect(await doctor("served", idOf("stuck"))).toMatchObject({ code: 2, text: expect.stringContaining("stop it") });
@@ -407,6 +426,8 @@ test.each([
   ["paid x y"],
   ["served"],
   [`release ${"a".repeat(32)} b`],
+  [`bought ${"a".repeat(32)}`],
+  [`bought ${"a".repeat(32)} x1`],
 ])("%s makes no sense and is refused", async (words) => {
   const { code, text } = await doctor(...words.split(" "));
   expect([code, text]).toEqual([2, expect.stringContaining("Usage: doctor")]);

@@ -57,11 +57,16 @@ export class ScriptedPeers {
     this.paid.push({ paymentHash, bolt11: null, startedAt, amountMsats: msats(sats * 1000), state });
   }
 
-  opened(activationId: string, { terms }: Pick<Order, "terms">, boughtAt = this.#world.now()): void {
+  opened(
+    activationId: string,
+    { terms }: Pick<Order, "terms">,
+    boughtAt = this.#world.now(),
+    phoneNumber: string | null = null,
+  ): void {
     const { service, country, type } = terms.good;
     const rental = type === "rent-number";
     const row = { activationId, service, country, boughtAt, rental, endsAt: null, newest: null };
-    this.active.push({ ...row, phoneNumber: null, cost: null });
+    this.active.push({ ...row, phoneNumber, cost: null });
   }
 
   ended(

@@ -25,6 +25,8 @@ export class Oracle {
     const paid = this.#refundsOf(orderId).at(0);
     if (paid !== undefined) return { kind: "paid", paymentHash: paid };
     if (lost && (lost.messageIds.length > 0 || lost.state.kind === "renting")) return { kind: "served" };
+    const number = lost && numbersOf(this.#lost, orderId).at(-1);
+    if (number && !orderHas(this.#restored, orderId, number)) return { kind: "bought", activationId: number };
     return { kind: "release" };
   }
 
@@ -99,9 +101,13 @@ const claimsOf = (db: Database, id: string): string[] =>
     .all(id)
     .map(({ value }) => value);
 
+const orderHas = (db: Database, id: string, number: string): boolean => numbersOf(db, id).includes(number);
+
 const numbersOf = (db: Database, id: string): string[] =>
   new OurBooks(db).numbersOf(id).map(({ activationId }) => activationId);
 
-/** Over, or waits for its customer's destination. */
-const rests = ({ state: { kind } }: Order): boolean =>
-  kind === "done" || kind === "refundStuck" || kind === "lapsed" || kind === "unpaid";
+/** Over, waits for its customer's destination, or visibly for a person while its receiver holds the refund. */
+function rests({ state: { kind }, attention }: Order): boolean {
+  if (kind === "refundUnknown") return attention !== null;
+  return kind === "done" || kind === "refundStuck" || kind === "lapsed" || kind === "unpaid";
+}

@@ -223,7 +223,7 @@ class LostTown {
       const evidence = await gather({ world, node, provider }, comparedSince(books, world.now(), 7));
       result = await repair(evidence, bench, { node, provider });
       for (const { orderId } of result.doubts) {
-        const told = await decideByHand(bench, orderId, this.#oracle.truth(orderId), { node, provider });
+        const told = await decideByHand(bench, orderId, this.#oracle.truth(orderId), { world, node, provider });
         // What was found in the meantime needs no word any more.
         if (!told.ok) await decideByHand(bench, orderId, { kind: "release" }, null);
       }

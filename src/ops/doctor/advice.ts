@@ -33,7 +33,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   refund_in_doubt:
     "A refund has been in flight for an hour (a hold invoice can take days). Look up its payment hash at the node; never pay it a second time",
   in_doubt:
-    "Its books were lost, and nobody knows what became of it since: nothing is bought or paid for it. See doctor find, and say what you find out: doctor paid, doctor served or doctor release",
+    "Its books were lost, and nobody knows what became of it since: nothing is bought or paid for it. See doctor find, and say what you find out: doctor paid, bought, served or release",
   refund_after_sale:
     "The node paid a refund that our books do not explain: the order was served, or refunded to another invoice. Find out who paid it and why",
   refund_differs:

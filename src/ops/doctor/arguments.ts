@@ -5,7 +5,7 @@ import type { Decision } from "../peers/decide.ts";
 export const DOCTOR_USAGE = `Usage: doctor [--quick] [--json] [--file BACKUP]
        doctor --peers [--days N] [--repair] [--quick] [--json] [--file BACKUP]
        doctor find <order id | payment hash | invoice | activation id> [--json] [--file BACKUP]
-       doctor paid ORDER PAYMENT_HASH | served ORDER | release ORDER
+       doctor paid ORDER PAYMENT_HASH | bought ORDER ACTIVATION | served ORDER | release ORDER
 
   --peers   compare with the node's payments and the provider's history as well
   --days    how far back, 7 if not given; after a restore from before the backup on
@@ -15,8 +15,9 @@ export const DOCTOR_USAGE = `Usage: doctor [--quick] [--json] [--file BACKUP]
   --quick   leave out SQLite's integrity check of the file, which reads all of it
 
   paid      the node paid this order's refund with that payment: it is looked up there, and booked
+  bought    this activation of the provider was bought for the order, which goes on with it
   served    the customer got what was sold: nothing is owed any more
-  release   neither happened: the order goes on by itself, and may be refunded
+  release   none of these: the order goes on by itself, and may be refunded
             For orders in doubt. The server must be stopped
 
 Exit code: 0 clean, found or done; 1 findings, orders that wait for you, not found or refused; 2 could not run`;
@@ -74,6 +75,10 @@ function command([name, id, hash, ...rest]: readonly string[]): Pick<Wanted, "fi
     const paymentHash = hash?.toLowerCase() ?? "";
     if (!/^[0-9a-f]{64}$/.test(paymentHash)) return null;
     return { find: null, decide: { orderId, decision: { kind: "paid", paymentHash } } };
+  }
+  if (name === "bought") {
+    if (hash === undefined || !/^\d{1,20}$/.test(hash)) return null;
+    return { find: null, decide: { orderId, decision: { kind: "bought", activationId: hash } } };
   }
   if ((name !== "served" && name !== "release") || hash !== undefined) return null;
   return { find: null, decide: { orderId, decision: { kind: name } } };

@@ -1,6 +1,6 @@
 /**
- * What a person found out about one order, told to it while nobody serves: that its refund was paid, that its customer was served, or that
- * neither happened and it goes on by itself.
+ * What a person found out about one order, told to it while nobody serves: that its refund was paid, that a number was bought for it, that its
+ * customer was served, or that none of these happened and it goes on by itself.
  */
 import { floorToSats, type Sats } from "../../../actors/order/money.ts";
 import type { Order } from "../../../actors/order/state.ts";
@@ -9,12 +9,14 @@ import { status } from "../../../actors/order/status.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 import type { LightningNode } from "../../lightning/port.ts";
 import type { NumberProvider } from "../../provider/port.ts";
+import { endOf, isNumberOf, mayBeOfLane } from "../../provider/purchase-match.ts";
 import { OurBooks } from "./books.ts";
-import type { DoctorPeers } from "./evidence.ts";
+import { type DoctorPeers, historySince } from "./evidence.ts";
 import type { Workbench } from "./workbench.ts";
 
 export type Decision =
   | { readonly kind: "paid"; readonly paymentHash: string }
+  | { readonly kind: "bought"; readonly activationId: string }
   | { readonly kind: "served" }
   | { readonly kind: "release" };
 
@@ -28,12 +30,12 @@ const SKEW_MS = 3_600_000;
 
 const no = (words: string): Decided => ({ ok: false, words });
 
-/** @param peers needed for `paid` only. @throws NodeUnavailable, ProviderUnavailable, Quarantined, JournalUnavailable */
+/** @param peers needed for `paid` and `bought`. @throws NodeUnavailable, ProviderUnavailable, Quarantined, JournalUnavailable */
 export async function decideByHand(
   bench: Workbench,
   orderId: string,
   decision: Decision,
-  peers: Pick<DoctorPeers, "node" | "provider"> | null,
+  peers: DoctorPeers | null,
 ): Promise<Decided> {
   const books = new OurBooks(bench.journal.db);
   const order = books.byId(orderId);
@@ -41,10 +43,16 @@ export async function decideByHand(
   switch (decision.kind) {
     case "paid":
       return peers ? paid(bench, order, decision.paymentHash, peers) : no("The node has to be asked");
+    case "bought":
+      return peers ? bought(bench, order, decision.activationId, peers) : no("The provider has to be asked");
     case "served": {
       await bench.tell(order.id, { type: "Reconciled", finding: { kind: "served" } });
       const after = books.byId(orderId) ?? order;
-      if (after.seq === order.seq) return no(`${stands(order)}: nothing is owed for it, or a refund of it may be out`);
+      if (after.seq === order.seq) {
+        return no(
+          `${stands(order)}: nothing is owed for it, or a refund may be out (then start the server, which asks the node)`,
+        );
+      }
       return { ok: true, words: stands(after) };
     }
     case "release": {
@@ -87,6 +95,36 @@ async function paymentOf(node: LightningNode, paymentHash: string, since: Millis
   const { preimage, feeMsats } = proof;
   const amount = listed?.find(({ state }) => state === proof)?.amountMsats;
   return { preimage, feeMsats, amountSats: amount === undefined ? owedSats : floorToSats(amount) };
+}
+
+/** How far back the history is searched for a number: a rental may be days old. */
+const SEARCH_MS = 30 * 86_400_000;
+
+async function bought(
+  bench: Workbench,
+  order: Order,
+  activationId: string,
+  { provider, world }: Pick<DoctorPeers, "provider" | "world">,
+): Promise<Decided> {
+  const { good } = order.terms;
+  const books = new OurBooks(bench.journal.db);
+  const owner = books.byActivation(activationId);
+  if (owner) return no(`This activation is that of order ${owner.id}`);
+  const active = (await provider.active()).find((row) => row.activationId === activationId);
+  const from = Math.max(order.terms.createdAt - SKEW_MS, world.now() - SEARCH_MS);
+  const row =
+    active ?? (await historySince(provider, from, world.now())).find((one) => one.activationId === activationId);
+  if (!row) return no("The provider knows no such activation since the order was opened");
+  const boughtAt = "boughtAt" in row ? row.boughtAt : row.at;
+  if (!mayBeOfLane(row, good) || !isNumberOf(row.phoneNumber, good) || row.phoneNumber === null || boughtAt === null) {
+    return no("The activation is of another service, country or number, or its list does not say enough of it");
+  }
+  const endsAt = endOf("endsAt" in row ? row.endsAt : null, boughtAt, good);
+  const number = { activationId, phoneNumber: row.phoneNumber, cost: row.cost ?? good.maxCost, boughtAt, endsAt };
+  await bench.tell(order.id, { type: "Reconciled", finding: { kind: "number", number } });
+  const after = books.byId(order.id) ?? order;
+  if (after.seq === order.seq) return no(`${stands(order)}: it takes no number any more`);
+  return { ok: true, words: `${stands(after)}; its messages are asked for at the next start` };
 }
 
 async function wasGivenBack(order: Order, provider: NumberProvider): Promise<boolean> {

@@ -49,7 +49,12 @@ export async function gather({ world, node, provider }: DoctorPeers, since: Mill
   };
 }
 
-async function historySince(provider: NumberProvider, since: Millis, until: Millis): Promise<PastActivation[]> {
+/** Activations bought between the two times. @throws ProviderUnavailable */
+export async function historySince(
+  provider: Pick<NumberProvider, "history">,
+  since: Millis,
+  until: Millis,
+): Promise<PastActivation[]> {
   const rows: PastActivation[] = [];
   for (let from = since; from < until; from += HISTORY_WINDOW_MS) {
     rows.push(...(await provider.history(from, Math.min(from + HISTORY_WINDOW_MS, until))));

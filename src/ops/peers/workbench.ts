@@ -60,19 +60,23 @@ export class Workbench {
 
   /** Resolves once it is durable. @throws Quarantined, UnknownOrder, JournalUnavailable */
   async tell(orderId: string, command: Command): Promise<void> {
-    const { order } = await this.#supervisor.tell(orderId as OrderId, command);
-    // What it waited for is over with it; the process that would have brought the answer is gone.
-    if (order.state.kind === "done" && order.loose === null) await this.#forgetEffects(order.id);
+    const id = orderId as OrderId;
+    const kind = this.#supervisor.read(id)?.state.kind;
+    const open = this.#effectsOf(id);
+    const { order } = await this.#supervisor.tell(id, command);
+    if (order.state.kind === kind) return;
+    // What it waited for is over, and the process that would have brought the answer is gone. A loose activation is looked for still.
+    for (const { key, body } of open) {
+      const effect = JSON.parse(body) as Effect;
+      if (effect.kind === "release" || (effect.kind === "findBuy" && effect.last)) continue;
+      await this.#supervisor.tell(id, { type: "EffectInterrupted", effect }, { finished: key });
+    }
   }
 
-  async #forgetEffects(orderId: OrderId): Promise<void> {
-    const rows = this.journal.db.query<{ key: string; body: string }, [string]>(
-      "SELECT key, body FROM effects WHERE order_id = ?",
-    );
-    for (const { key, body } of rows.all(orderId)) {
-      const effect = JSON.parse(body) as Effect;
-      await this.#supervisor.tell(orderId, { type: "EffectInterrupted", effect }, { finished: key });
-    }
+  #effectsOf(orderId: OrderId): { readonly key: string; readonly body: string }[] {
+    return this.journal.db
+      .query<{ key: string; body: string }, [string]>("SELECT key, body FROM effects WHERE order_id = ?")
+      .all(orderId);
   }
 
   /** What the stream of settlements would have told. An order whose row is gone comes back. */
