@@ -115,11 +115,21 @@ function checked(backup: string): Manifest {
   return manifest;
 }
 
-/** A backup carries its mark already; an earlier one stays, because more is unknown since then. */
-function markFile(file: string, takenAt: string): void {
+/**
+ * A backup carries its mark already; of two the earlier one stands, because more is unknown since then.
+ * @returns the one that stands.
+ */
+function markFile(file: string, takenAt: string): string {
   const db = new Database(file, { readwrite: true });
   try {
-    db.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", [META_BACKUP, JSON.stringify({ takenAt })]);
+    const at = (value: string) => `unixepoch(${value} ->> '$.takenAt', 'subsec')`;
+    db.run(
+      `INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+       WHERE coalesce(${at("excluded.value")} < ${at("meta.value")}, TRUE)`,
+      [META_BACKUP, JSON.stringify({ takenAt })],
+    );
+    const mark = "SELECT value ->> '$.takenAt' AS time FROM meta WHERE key = ?";
+    return db.query<{ time: string }, [string]>(mark).get(META_BACKUP)?.time ?? takenAt;
   } finally {
     db.close();
   }
@@ -161,12 +171,28 @@ function foldLog(file: string): void {
   }
 }
 
-function mark(time: string, { dataDir }: RestoreOptions): string {
+function mark(time: string, { dataDir, now }: RestoreOptions): string {
   const opened = openReadOnly(dataDir);
   if (!opened.ok) throw new Problem(opened.problem);
-  opened.db.close();
-  markFile(opened.path, time);
-  return `The database is marked as a copy of ${time}. ${NEXT}`;
+  try {
+    const at = timeOf(opened.db, time);
+    if (at === null) throw new Problem(`there is no time "${time}"`);
+    // Everything that was lost would lie before it.
+    if (at > now) throw new Problem(`"${time}" is to come: say when the copy was made, or an earlier time`);
+  } finally {
+    opened.db.close();
+  }
+  return `The database is marked as a copy of ${markFile(opened.path, time)}. ${NEXT}`;
+}
+
+/** As SQLite will read the mark; null for a time that no calendar has. A day that its month lacks would become one of the next. */
+function timeOf(db: Database, time: string): Millis | null {
+  const { at, day } = db
+    .query<{ at: number | null; day: string | null }, [string]>(
+      "SELECT unixepoch(?1, 'subsec') * 1000 AS at, date(?1, '+0 days') AS day",
+    )
+    .get(time) ?? { at: null, day: null };
+  return day === time.slice(0, 10) ? at : null;
 }
 
 interface Restoring {

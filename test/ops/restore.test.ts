@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { META_BACKUP } from "../../actors/runtime/schema.ts";
+import { iso } from "../../actors/runtime/world.ts";
 import { lockDataDir } from "../../src/lock.ts";
 import { manifestPath } from "../../src/ops/backup/manifest.ts";
 import { runBackup } from "../../src/ops/backup.ts";
@@ -123,6 +124,28 @@ test("a copy that was not made by backup can be marked", () => {
   expect(restore("--mark", "yesterday").code).toBe(2);
   expect(restore("--mark", "2026-01-31T03:00:00Z").code).toBe(0);
   expect(loss(target())?.takenAt).toBe(Date.UTC(2026, 0, 31, 3));
+});
+
+test.each([
+  ["that no calendar has", () => "2026-13-45T99:00:00Z"],
+  ["on a day that a month does not have", () => "2026-02-30T03:00:00Z"],
+  // Everything that was lost would lie before it, and nothing be in doubt.
+  ["that is to come", () => iso(lives.world.now() + 3_600_000)],
+])("a copy is not marked with a time %s", (_, time) => {
+  expect(restore(file).code).toBe(0);
+  const before = loss(target());
+  expect(restore("--mark", time())).toEqual({ code: 2, text: expect.stringContaining("Nothing was restored") });
+  expect(loss(target())).toEqual(before as never);
+});
+
+test("of two marks the earlier one stands, and is said", () => {
+  expect(restore(file).code).toBe(0);
+  const taken = lives.world.now();
+  const earlier = iso(taken - 3_600_000);
+  expect(restore("--mark", earlier)).toEqual({ code: 0, text: expect.stringContaining(earlier) });
+  expect(loss(target())?.takenAt).toBe(taken - 3_600_000);
+  expect(restore("--mark", iso(taken))).toEqual({ code: 0, text: expect.stringContaining(earlier) });
+  expect(loss(target())?.takenAt).toBe(taken - 3_600_000);
 });
 
 describe("nothing is restored", () => {

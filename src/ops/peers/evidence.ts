@@ -1,6 +1,6 @@
 /**
  * What node and provider say happened since a time: everything of it, or nothing. It is read before our own books are, so that these are
- * never the older ones. A wallet that cannot list its past (NWC) tells of settled invoices only, without what they were made for.
+ * never the older ones. A node that cannot list its past tells of settled invoices only, without what they were made for.
  */
 import type { Millis, World } from "../../../actors/runtime/world.ts";
 import type { LightningNode, Outgoing, PaymentHash, Receipt, Settlement } from "../../lightning/port.ts";
