@@ -13,6 +13,7 @@ import type { Answer, Call, Gate } from "./gate.ts";
 import { describe } from "./openapi.ts";
 import { WITHDRAW_DOC, WITHDRAW_PAY_DOC } from "./orders-doc.ts";
 import { json } from "./replies.ts";
+import { targetOf } from "./target.ts";
 
 /** Wallets ask HTTPS only; the sandbox's may be asked as it is. */
 export const canWithdraw = (base: string, { sandbox }: Pick<ApiConfig, "sandbox">): boolean =>
@@ -62,10 +63,10 @@ export function withdrawRoutes({
   };
 
   const pay = async (call: Call): Promise<Answer> => {
-    const { searchParams } = new URL(call.request.url, "http://localhost");
-    const invoice = searchParams.get("pr") ?? "";
+    const { query } = targetOf(call.request);
+    const invoice = query.get("pr") ?? "";
     if (invoice === "" || invoice.length > MAX_PR) return refused("The invoice is missing or too long");
-    const answer = await desk.withdraw(call.params.id ?? "", searchParams.get("k1") ?? "", invoice);
+    const answer = await desk.withdraw(call.params.id ?? "", query.get("k1") ?? "", invoice);
     return answer === "taken" ? json({ status: "OK" }) : refused(answer.refused);
   };
 
