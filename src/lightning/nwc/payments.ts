@@ -73,7 +73,7 @@ export class NwcPayments {
       // What became of an earlier request comes first.
       const found = await this.#find(paymentHash);
       if (found !== null && found.kind !== "failed") return found;
-      if (found === null && kept !== null && this.#mayCome(kept)) {
+      if (kept !== null && this.#mayCome(kept)) {
         const event = freshEvent(kept, world.now());
         if (!event) return { kind: "unknown", reason: "may_come_late" };
         return this.#ask(paymentHash, { method: PAY, event }, validUntil(event) - world.now());
@@ -116,10 +116,11 @@ export class NwcPayments {
   /** What an error proves, together with what the wallet knows about the hash. */
   async #afterError(hash: PaymentHash, code: string): Promise<PaymentOutcome> {
     const refusal = wordOf(REFUSALS, code);
-    // Answered, and over: it is not acted on later.
-    if (refusal !== undefined) await this.#outbox.drop(hash);
     const found = await this.#find(hash).catch(() => undefined);
-    if (found && (found.kind !== "failed" || refusal === undefined)) return found;
+    const isOut = found?.kind === "in_flight" || found?.kind === "succeeded";
+    // Answered, and over: it is not acted on later.
+    if (refusal !== undefined || isOut) await this.#outbox.drop(hash);
+    if (found && found.kind !== "failed") return found;
     // INTERNAL, OTHER and the like are said of what was never begun, and of what went wrong halfway.
     if (found === undefined || refusal === undefined) return { kind: "unknown", reason: "refused_unconfirmed" };
     return { kind: "failed", reason: refusal };
@@ -128,9 +129,14 @@ export class NwcPayments {
   /** The state of the payment of a hash; publishes a stored request again while it is fresh. @throws NodeUnavailable */
   async lookup(hash: PaymentHash): Promise<PaymentState> {
     const found = await this.#find(hash);
-    if (found !== null) return found;
-    const { world, client } = this.#wallet;
     const kept = this.#outbox.get(hash);
+    if (found !== null && found.kind !== "failed") {
+      // The wallet has had the request that was out, and does not act on it again.
+      if (kept !== null && found.kind !== "unknown") await this.#outbox.drop(hash);
+      return found;
+    }
+    // A failure may be that of the attempt before, while a request is still on its way.
+    const { world, client } = this.#wallet;
     if (kept !== null && this.#mayCome(kept)) {
       const event = freshEvent(kept, world.now());
       if (!event) return { kind: "unknown", reason: "may_come_late" };
@@ -139,10 +145,11 @@ export class NwcPayments {
       return { kind: "unknown", reason: "published_again" };
     }
     if (kept !== null && !this.#isMissing(hash)) return { kind: "unknown", reason: "may_come_late" };
+    if (found !== null) return found;
     return (await this.#canFind()) ? { kind: "never_sent" } : CANNOT_FIND;
   }
 
-  /** Whether the wallet has gone on knowing nothing of it for long enough, and was there. */
+  /** Whether the wallet has gone on knowing nothing new of it for long enough, and was there. */
   #isMissing(hash: PaymentHash): boolean {
     const now = this.#wallet.world.now();
     const since = this.#missing.get(hash);
@@ -162,10 +169,11 @@ export class NwcPayments {
   async #find(hash: PaymentHash): Promise<PaymentOutcome | null> {
     const transaction = await this.#wallet.lookup(hash);
     if (transaction === null) return null;
-    this.#missing.delete(hash);
     if (transaction.type !== "outgoing") return { kind: "unknown", reason: "wrong_payment" };
     this.#findsPayments = true;
-    return outcomeOf(transaction);
+    const outcome = outcomeOf(transaction);
+    if (outcome.kind !== "failed") this.#missing.delete(hash);
+    return outcome;
   }
 
   /**

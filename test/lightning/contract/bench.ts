@@ -45,6 +45,8 @@ export interface Dialect {
   readonly receiveOnly?: { readonly call: string; readonly fault: string };
   /** Those of `before` that say for sure that nothing was paid; default: none but "unauthorized". */
   readonly refusals?: readonly string[];
+  /** Further faults of paying that the adapter must bear. */
+  readonly payFaults?: readonly string[];
   /** How long a payment that never reached the node may still reach it, in seconds; default 0. */
   readonly mayComeLate?: number;
 }
@@ -66,6 +68,7 @@ export class Bench {
   cursor: string | null = null;
   readonly #peer: LightningPeer;
   readonly #server: Bun.Server<SocketData>;
+  readonly #outbox = new MemoryOutbox();
   #keys = 0;
 
   constructor(dialect: Dialect) {
@@ -89,8 +92,7 @@ export class Bench {
         }
       },
     });
-    const address = loopbackNode(dialect.kind, `http://127.0.0.1:${this.#server.port}`);
-    this.node = createNode(world, address, new MemoryOutbox());
+    this.node = this.client();
     this.feed = new SettlementFeed({
       world,
       node: this.node,
@@ -101,6 +103,12 @@ export class Bench {
       },
       log: () => {},
     });
+  }
+
+  /** An adapter as after a restart: it knows what was stored, and nothing else. */
+  client(): LightningNode {
+    const address = loopbackNode(this.dialect.kind, `http://127.0.0.1:${this.#server.port}`);
+    return createNode(this.world, address, this.#outbox);
   }
 
   async stop(): Promise<void> {

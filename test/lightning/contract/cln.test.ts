@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Bench, type Dialect } from "./bench.ts";
 import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
+import { onceContract } from "./once.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
 
@@ -26,11 +27,13 @@ const CLN: Dialect = {
   },
   remembersReasons: false,
   replays: true,
+  payFaults: ["early_failure"],
 };
 
 invoiceContract(CLN);
 settlementContract(CLN);
 refundContract(CLN);
+onceContract(CLN);
 historyContract(CLN);
 
 describe("Core Lightning", () => {

@@ -3,6 +3,7 @@ import type { Dialect } from "./bench.ts";
 import { Bench, until } from "./bench.ts";
 import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
+import { onceContract } from "./once.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
 
@@ -32,6 +33,7 @@ const LND: Dialect = {
 invoiceContract(LND);
 settlementContract(LND);
 refundContract(LND);
+onceContract(LND);
 historyContract(LND);
 
 describe("lnd's stream", () => {

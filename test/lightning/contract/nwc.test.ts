@@ -1,6 +1,7 @@
 import type { Dialect } from "./bench.ts";
 import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
+import { onceContract } from "./once.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
 
@@ -26,6 +27,7 @@ const NWC: Dialect = {
   remembersReasons: false,
   replays: true,
   page: 20,
+  payFaults: ["late"],
   receiveOnly: { call: "get_info", fault: "no_pay" },
   refusals: ["unauthorized", "rate_limited"],
   // A relay may hand over a request long after it was published.
@@ -35,4 +37,5 @@ const NWC: Dialect = {
 invoiceContract(NWC);
 settlementContract(NWC);
 refundContract(NWC);
+onceContract(NWC);
 historyContract(NWC);

@@ -1,6 +1,7 @@
 import type { Dialect } from "./bench.ts";
 import { historyContract } from "./history.ts";
 import { invoiceContract } from "./invoices.ts";
+import { onceContract } from "./once.ts";
 import { refundContract } from "./refunds.ts";
 import { settlementContract } from "./settlements.ts";
 
@@ -31,4 +32,5 @@ const PHOENIXD: Dialect = {
 invoiceContract(PHOENIXD);
 settlementContract(PHOENIXD);
 refundContract(PHOENIXD);
+onceContract(PHOENIXD);
 historyContract(PHOENIXD);

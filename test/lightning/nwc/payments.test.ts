@@ -193,6 +193,21 @@ describe("lookup_invoice", () => {
   });
 });
 
+test("a failure of the attempt before is none of the request that is still on its way", async () => {
+  wallet.on("pay_invoice", () => ({ error: { code: "PAYMENT_FAILED", message: "no route" } }));
+  wallet.on("lookup_invoice", () => transaction({ state: "failed" }));
+  expect(await node.pay(payment)).toEqual({ kind: "failed", reason: "failed" });
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
+  wallet.on("pay_invoice", () => undefined);
+  expect((await losing()).kind).toBe("unknown");
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "unknown", reason: "may_come_late" });
+  // It came, and is under way: from here on the wallet's word is about this one.
+  wallet.on("lookup_invoice", () => transaction({ state: "pending" }));
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
+  wallet.on("lookup_invoice", () => transaction({ state: "failed" }));
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
+});
+
 test("a wallet that was away for hours, and acts on the old request when it is back, has paid once", async () => {
   wallet.on("pay_invoice", () => undefined);
   expect((await losing()).kind).toBe("unknown");

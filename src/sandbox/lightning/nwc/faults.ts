@@ -18,7 +18,8 @@ export const BEFORE = ["hang", "unauthorized", "internal_error", "rate_limited"]
 export const AFTER = ["hang_after", "garbled", "empty"] as const;
 
 const OWN: Partial<Record<NwcAction, readonly string[]>> = {
-  pay_invoice: [...PAYMENT_FAULTS, "forbidden"],
+  /** `late`: the wallet was away, and acts on the request after `afterSeconds`. */
+  pay_invoice: [...PAYMENT_FAULTS, "forbidden", "late"],
   /** `no_pay`: the connection may only receive. `lnbits`: the wallet behind it is one. */
   get_info: ["no_pay", "lnbits"],
 };

@@ -21,6 +21,7 @@ export const WALLET_KEY = new Uint8Array(32).fill(0x4e);
 const [INFO, REQUEST, RESPONSE, NOTIFICATION, NOTIFICATION_04] = [13194, 23194, 23195, 23197, 23196];
 const NOTIFIES = /"kind":2319[67]/;
 const MAX_REMEMBERED = 10_000;
+const DEFAULT_LATE_SECONDS = 120;
 
 export interface NwcProfile {
   /** What the info event says it understands; null leaves the tag out, as wallets of NIP-04 do. */
@@ -112,10 +113,17 @@ export class NwcServer implements NodeServer {
     const known = METHODS.find((word) => word === method);
     const fault = known ? this.#network.faults.take("node", known) : null;
     if (fault?.fault === "hang") return;
+    if (fault?.fault === "late") await this.#later(fault.detail.afterSeconds);
     const answer = await this.#run(known ?? null, params, fault);
     if (fault?.fault === "hang_after") return;
     const body = fault?.fault === "empty" ? { result_type: method } : { result_type: method, ...answer };
     this.#answer(event, tag, body, fault?.fault === "garbled");
+  }
+
+  #later(seconds: unknown): Promise<void> {
+    const { world } = this.#network;
+    const waitMs = (typeof seconds === "number" && seconds > 0 ? seconds : DEFAULT_LATE_SECONDS) * 1000;
+    return new Promise((resolve) => void world.at(world.now() + waitMs, resolve));
   }
 
   async #run(method: (typeof METHODS)[number] | null, params: Params, fault: Fault | null): Promise<object> {
