@@ -3,10 +3,11 @@
  * without looking at an order, so that "no such order" and "not yours" cannot be told apart (docs/architecture.md, invariant 17).
  */
 import type { World } from "../../actors/runtime/world.ts";
-import { type HeaderSource, type Presentation, presentedAs, presentedIn } from "../l402/authorization.ts";
+import { type HeaderSource, presentedAs } from "../l402/authorization.ts";
 import { allows, type Capability } from "../l402/caveats.ts";
-import { type Credential, type Grant, readCredential } from "../l402/credential.ts";
+import { type Credential, type Grant, type Judgement, readCredential } from "../l402/credential.ts";
 import type { RootKeys } from "../l402/keys.ts";
+import { ProvenCredentials } from "../l402/proven.ts";
 import type { Revocations } from "../l402/revocations.ts";
 import type { PaymentFault, PaymentProof } from "../mpp/credential.ts";
 import type { Bearer, CreateInput } from "../orders/desk.ts";
@@ -45,6 +46,7 @@ export class Access {
   readonly #world: World;
   readonly #payments: PaymentScheme;
   readonly #revocations: Revocations;
+  readonly #proven = new ProvenCredentials();
 
   constructor(keys: RootKeys, world: World, payments: PaymentScheme, revocations: Revocations) {
     this.#revocations = revocations;
@@ -59,7 +61,7 @@ export class Access {
     // It names its own order: of another one it is as foreign as a macaroon would be.
     if (payment.kind === "proven" && payment.proof.orderId === orderId)
       return { kind: "open", ...openedBy(payment.proof) };
-    const credential = this.#judge(presentedIn(headers), orderId);
+    const credential = this.#judge(headers, orderId);
     if (payment.kind === "proven" && credential.kind !== "paid") return NOT_FOUND;
     if (credential.kind === "none") return payment.kind === "none" ? NONE : INVALID;
     if (credential.kind === "invalid") return INVALID;
@@ -82,7 +84,7 @@ export class Access {
     const payment = this.#payments.judge(headers);
     const nobody = { bearer: null, unpaidBearer: null, proof: null, fault: null };
     if (payment.kind === "proven") return { ...nobody, ...openedBy(payment.proof) };
-    const credential = this.#judge(presentedIn(headers), orderId);
+    const credential = this.#judge(headers, orderId);
     if (credential.kind === "paid" && !credential.expired) return { ...nobody, bearer: bearerOf(credential) };
     if (credential.kind === "unpaid" && !credential.expired) {
       const { orderId, macaroon } = credential;
@@ -93,17 +95,21 @@ export class Access {
 
   /** The owner of the earlier order, from `parentCredential` in the body. */
   parent(text: string, orderId: string | undefined): Bearer | null {
-    const credential = this.#judge(presentedAs(text), orderId);
+    const credential = readCredential(presentedAs(text), this.#judgement(orderId));
     return credential.kind === "paid" && !credential.expired ? bearerOf(credential) : null;
   }
 
-  #judge(presentation: Presentation, orderId: string | undefined): Credential {
-    return readCredential(presentation, {
+  #judge(headers: HeaderSource, orderId: string | undefined): Credential {
+    return this.#proven.read(headers, this.#judgement(orderId));
+  }
+
+  #judgement(orderId: string | undefined): Judgement {
+    return {
       keys: this.#keys,
       now: this.#world.now(),
       revocations: this.#revocations,
       ...(orderId !== undefined && { orderId }),
-    });
+    };
   }
 }
 

@@ -49,6 +49,13 @@ export function presentedIn(headers: HeaderSource): Presentation {
   return found;
 }
 
+/** The `Authorization` header when it is all that was presented and of a size that is read; else null. */
+export function presentedAlone(headers: HeaderSource): string | null {
+  const value = headers.get("authorization");
+  if (value === null || value.length > MAX_VALUE) return null;
+  return HEX_HEADERS.every((name) => headers.get(name) === null) ? value : null;
+}
+
 /** A credential given as text: `L402 <macaroon>:<preimage>`, or the same without the scheme word. */
 export function presentedAs(text: string): Presentation {
   const found = new Collector();

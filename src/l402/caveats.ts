@@ -100,9 +100,11 @@ function narrow(rights: Rights, value: string): Rights | null {
   return narrowed.size === CAPABILITIES.length ? "all" : narrowed;
 }
 
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function utf8(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return strict.decode(bytes);
   } catch {
     return null;
   }

@@ -5,7 +5,7 @@
  */
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { World } from "../../actors/runtime/world.ts";
-import { hkdfSha256, hmacSha256 } from "./hmac.ts";
+import { hkdfExpand, hkdfExtract, hmacSha256 } from "./hmac.ts";
 import { decodeIdentifier, TOKEN_ID_BYTES } from "./identifier.ts";
 
 export interface RootKey {
@@ -21,6 +21,8 @@ const MAX_KEYS = 16;
 export class RootKeys {
   /** By kid. Private, so that no log line or inspection shows a key. */
   readonly #keys = new Map<number, Uint8Array>();
+  /** The half of every derivation that is the same, by kid. */
+  readonly #extracted = new Map<number, Uint8Array>();
   readonly #mintingKid: number;
 
   /**
@@ -35,6 +37,7 @@ export class RootKeys {
       if (key.length !== KEY_BYTES) throw new RangeError(`Root key ${kid} must be ${KEY_BYTES} bytes`);
       if (this.#keys.has(kid)) throw new RangeError(`Key id ${kid} is used twice`);
       this.#keys.set(kid, Uint8Array.from(key));
+      this.#extracted.set(kid, hkdfExtract(key));
     }
     this.#mintingKid = first.kid;
   }
@@ -59,14 +62,14 @@ export class RootKeys {
    */
   secretsFor(purpose: KeyPurpose): readonly Uint8Array[] {
     const kids = [this.#mintingKid, ...[...this.#keys.keys()].filter((kid) => kid !== this.#mintingKid)];
-    return kids.map((kid) => hkdfSha256(this.#keys.get(kid) as Uint8Array, utf8ToBytes(purpose), KEY_BYTES));
+    return kids.map((kid) => hkdfExpand(this.#extracted.get(kid) as Uint8Array, utf8ToBytes(purpose)));
   }
 
   /** The root key of one token, or null when its key id is unknown (revoked) or the identifier is not ours. */
   rootKeyOf(identifier: Uint8Array): Uint8Array | null {
     const kid = decodeIdentifier(identifier)?.tokenId[0];
-    const master = kid === undefined ? undefined : this.#keys.get(kid);
-    return master ? hkdfSha256(master, identifier, KEY_BYTES) : null;
+    const extracted = kid === undefined ? undefined : this.#extracted.get(kid);
+    return extracted ? hkdfExpand(extracted, identifier) : null;
   }
 }
 
