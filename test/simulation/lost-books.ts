@@ -18,7 +18,9 @@ for (let seed = first; seed < first + lives; seed++) {
   const { violations, ...counts } = await loseBooks(seed, customers);
   for (const name of ["orders", "unknown", "repaired", "doubted"] as const) sums[name] += counts[name];
   if (violations.length === 0) continue;
-  console.error([`seed ${seed} fails:`, ...violations.map((line) => `  ${line}`)].join("\n"));
+  console.error(
+    [`seed ${seed} fails, after ${sums.orders} orders:`, ...violations.map((line) => `  ${line}`)].join("\n"),
+  );
   console.error(`replay: bun test/simulation/lost-books.ts --lives=1 --seed=${seed} --customers=${customers}`);
   process.exit(1);
 }

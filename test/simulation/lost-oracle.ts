@@ -54,18 +54,18 @@ export class Oracle {
       const order = orderOf(this.#restored, id);
       if (!order) unknown++;
       const refunds = this.#refundsOf(id);
-      if (refunds.length > 1) say(`${id} was refunded ${refunds.length} times`);
+      if (refunds.length > 1) say(`Invariant 2: ${id} was refunded ${refunds.length} times`);
       const served = (lost?.messageIds.length ?? 0) > 0 || (order?.messageIds.length ?? 0) > 0;
-      if (served && refunds.length > 0) say(`${id} got its SMS and its money back`);
+      if (served && refunds.length > 0) say(`Invariant 3: ${id} got its SMS and its money back`);
       const numbers = [this.#lost, this.#restored].flatMap((db) => numbersOf(db, id));
       const charged = [...new Set(numbers)].filter((number) => this.#isCharged(number));
-      if (charged.length > 1) say(`${id} had ${charged.length} numbers that were charged`);
+      if (charged.length > 1) say(`Invariant 11: ${id} had ${charged.length} numbers that were charged`);
       for (const number of new Set(numbers)) {
         const owner = owners.get(number);
-        if (owner !== undefined) say(`activation ${number} was that of ${owner} and of ${id}`);
+        if (owner !== undefined) say(`Invariant 11: activation ${number} was that of ${owner} and of ${id}`);
         owners.set(number, id);
       }
-      if (order && !rests(order)) say(`${id} is ${order.state.kind}, and moves no more`);
+      if (order && !rests(order)) say(`Invariant 5: ${id} is ${order.state.kind}, and moves no more`);
       if (order?.doubtSince !== undefined) say(`${id} is still in doubt`);
     }
     const { findings } = examine({

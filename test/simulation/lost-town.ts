@@ -135,7 +135,8 @@ class LostTown {
         const { action } = callOf(url, options?.body);
         // Whether the node would pay at all is asked with an empty payment.
         const asksOnly = action === "send" && !options?.body?.includes("payment_request");
-        if (this.#paused && MONEY.has(action) && !asksOnly) this.#say(`${action} was sent while money was paused`);
+        if (this.#paused && MONEY.has(action) && !asksOnly)
+          this.#say(`Invariant ${action === "send" ? 2 : 11}: ${action} was sent while money was paused`);
         return fetch(url, options);
       };
     };

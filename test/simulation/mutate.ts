@@ -1,6 +1,6 @@
 /**
- * Proof that the tools see: each planted bug is patched into a copy of the tree, and the search of interleavings, the crash points and the
- * seeded simulation run on it until one of them notices, by an invariant that the bug breaks. A bug that nobody notices fails the command,
+ * Proof that the tools see: each planted bug is patched into a copy of the tree, and the search of interleavings, the crash points, the
+ * seeded simulation and the lost books run on it until one of them notices, by an invariant that the bug breaks. A bug that nobody notices fails the command,
  * and so does a patch that does not apply any more.
  *
  *   bun run simulate:mutants [--only=refund] [--pick=4] [--every-tool]
@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<Tool, readonly string[]>> = {
   interleavings: ["test/simulation/interleavings.ts", "--depth=4"],
   crashes: ["test/simulation/crashes.ts", "--extent=wide", "--jobs=1"],
   simulation: ["test/simulation/simulate.ts", "--orders=300", "--seed=1", "--jobs=1", "--shrink=0"],
+  losses: ["test/simulation/lost-books.ts", "--lives=14", "--seed=100"],
 };
 /** What the tools run on. */
 const PARTS = ["actors", "data", "src", "test", "bunfig.toml", "package.json", "tsconfig.json"];

@@ -1,7 +1,7 @@
 /** A planted bug: a small patch that breaks one promise, to see that the tools notice. */
 import type { InvariantNumber } from "../invariants/invariant.ts";
 
-export const TOOLS = ["interleavings", "crashes", "simulation"] as const;
+export const TOOLS = ["interleavings", "crashes", "simulation", "losses"] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export interface Edit {
