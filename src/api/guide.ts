@@ -69,7 +69,10 @@ export const ERROR_GUIDE: Readonly<Record<ProblemCode, { readonly means: string;
   PRICE_ABOVE_MAX: { means: "The price is above your maxPriceSats", remedy: "Raise it, or choose another country" },
   UNAVAILABLE: { means: "No number of that kind is to be had now", remedy: "Another country, `auto`, or later" },
   PAYLOAD_TOO_LARGE: { means: "The body is larger than 16 KiB", remedy: "Send only the fields of this API" },
-  RATE_LIMITED: { means: "Too many requests from your address", remedy: "Wait for `retryAfterSeconds`" },
+  RATE_LIMITED: {
+    means: "Too many requests from your address, or refund destinations of one order",
+    remedy: "Wait for `retryAfterSeconds`",
+  },
   INTERNAL: { means: "A bug on our side; your order is safe", remedy: "Retry; then tell the operator the requestId" },
   TEMPORARILY_UNAVAILABLE: {
     means: "Node, provider or prices are down, so nothing is sold; paid orders go on",

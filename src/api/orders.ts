@@ -19,6 +19,7 @@ import { readBody } from "./limits.ts";
 import { describe } from "./openapi.ts";
 import { CANCEL_DOC, LINK_DOC, ORDER_DOC, PROBE_DOC, PURCHASE_DOC, REFUND_DOC } from "./orders-doc.ts";
 import { type PaymentScheme, paymentProblem } from "./payment-scheme.ts";
+import { TokenBuckets } from "./rate-limit.ts";
 import { json } from "./replies.ts";
 import { OrderFields, RefundFields } from "./schemas.ts";
 import { canWithdraw, linkOf, NO_LINKS } from "./withdraw.ts";
@@ -39,6 +40,8 @@ const MAX_KEY = 255;
 const purchaseFields = new FieldReader(OrderFields);
 const refundFields = new FieldReader(RefundFields);
 const EMPTY: Body = { members: {} };
+/** How often one order's refund may be sent elsewhere: each time is a step in its journal, for as long as the order waits. */
+const REDIRECTS = { perMinute: 0.1, burst: 20 };
 
 export function orderRoutes({ gate, desk, access, payments, config }: OrderRoutes) {
   /** The only answer with WWW-Authenticate: clients take that header for an invitation to pay, at any status. */
@@ -91,6 +94,16 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
     return orderOr(await act(opening.bearer), opening);
   };
 
+  const redirects = new TokenBuckets(REDIRECTS);
+  /** Only what was taken counts: a client whose invoices are refused may go on trying. */
+  const redirect = async <T extends object>(orderId: string, act: () => Promise<T | Problem>): Promise<T | Problem> => {
+    const wait = redirects.wait(orderId, gate.world.now());
+    if (wait > 0) return problem("RATE_LIMITED", TOO_OFTEN, { retryAfterSeconds: wait });
+    const done = await act();
+    if (!isProblem(done)) redirects.take(orderId, gate.world.now());
+    return done;
+  };
+
   const refundLink = async (call: Call): Promise<Answer> => {
     const text = await readBody(call.request, gate.world);
     if (typeof text !== "string") return text;
@@ -100,7 +113,7 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
     if (opening.kind === "unpaid") return sameChallengeOr(await desk.challengeAgain(orderId, opening.macaroon), call);
     const base = baseUrl(config, call);
     if (!canWithdraw(base, config)) return NO_LINKS;
-    const issued = await desk.refundLink(opening.bearer);
+    const issued = await redirect(orderId, () => desk.refundLink(opening.bearer));
     return isProblem(issued) ? issued : json(linkOf(base, issued));
   };
 
@@ -155,9 +168,9 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
       if (isProblem(fields)) return fields;
       const { refundInvoice, refundAddress } = fields;
       if (refundInvoice !== undefined && refundAddress === undefined)
-        return desk.setRefundInvoice(bearer, refundInvoice);
+        return redirect(bearer.orderId, () => desk.setRefundInvoice(bearer, refundInvoice));
       if (refundAddress !== undefined && refundInvoice === undefined)
-        return desk.setRefundAddress(bearer, refundAddress);
+        return redirect(bearer.orderId, () => desk.setRefundAddress(bearer, refundAddress));
       return ONE_DESTINATION;
     });
   };
@@ -213,6 +226,8 @@ const WEAK_KEY = problem(
   `Header "Idempotency-Key" must be ${MIN_KEY} to ${MAX_KEY} visible ASCII characters`,
   { suggestion: "Use 128 random bits: the key gets the same invoice again", details: { field: "Idempotency-Key" } },
 );
+
+const TOO_OFTEN = "The refund of this order was sent elsewhere too often";
 
 const ONE_DESTINATION = problem("VALIDATION_ERROR", 'Either "refundInvoice" or "refundAddress" must be there', {
   suggestion: "Send a BOLT 11 invoice without an amount, valid for at least 30 minutes, or a Lightning address",

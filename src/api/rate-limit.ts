@@ -19,10 +19,10 @@ export class TokenBuckets {
   /** Least recently used first. */
   readonly #buckets = new Map<string, Bucket>();
 
-  /** @throws RangeError unless both numbers of the rate are at least 1. */
+  /** @throws RangeError unless the rate is more than 0 and the burst at least 1. */
   constructor(rate: Rate, most = MAX_BUCKETS) {
-    if (!(rate.perMinute >= 1 && rate.burst >= 1))
-      throw new RangeError("A rate needs at least 1 per minute and burst 1");
+    if (!(rate.perMinute > 0 && rate.burst >= 1))
+      throw new RangeError("A rate needs more than 0 per minute and burst 1");
     this.#rate = rate;
     this.#most = most;
   }
@@ -33,6 +33,14 @@ export class TokenBuckets {
 
   /** Takes one token. 0 when there was one, else the whole seconds until there is one, rounded up. */
   take(client: string, now: Millis): number {
+    const wait = this.wait(client, now);
+    const bucket = this.#buckets.get(client);
+    if (wait === 0 && bucket) bucket.tokens -= 1;
+    return wait;
+  }
+
+  /** What `take` would answer, without taking. */
+  wait(client: string, now: Millis): number {
     const { perMinute, burst } = this.#rate;
     const perMs = perMinute / 60_000;
     const bucket = this.#buckets.get(client) ?? { tokens: burst, at: now };
@@ -42,9 +50,7 @@ export class TokenBuckets {
     this.#buckets.delete(client);
     this.#buckets.set(client, bucket);
     if (this.#buckets.size > this.#most) this.#forgetOldest();
-    if (bucket.tokens < 1) return Math.max(1, Math.ceil((1 - bucket.tokens) / perMs / 1000));
-    bucket.tokens -= 1;
-    return 0;
+    return bucket.tokens < 1 ? Math.max(1, Math.ceil((1 - bucket.tokens) / perMs / 1000)) : 0;
   }
 
   #forgetOldest(): void {

@@ -224,3 +224,27 @@ test("cancel does not care what its body says, as long as it is small", async ()
 function withoutId(body: { error: Record<string, unknown> }): unknown {
   return { ...body, error: { ...body.error, requestId: null } };
 }
+
+test("the refund of one order is sent elsewhere 20 times, then every ten minutes: its journal grows no faster", async () => {
+  const [sold, other] = [api.desk.paid(), api.desk.paid()];
+  const name = (whose: Sold, body: string) =>
+    api.ask("POST", `/v2/l402/order/${idOf(whose)}/refund-invoice`, {
+      body,
+      headers: { authorization: credentialOf(whose) },
+    });
+  const link = (whose: Sold) =>
+    api.ask("POST", `/v2/l402/order/${idOf(whose)}/refund-link`, { headers: { authorization: credentialOf(whose) } });
+  api.desk.answers.setRefundInvoice = problem("INVALID_REFUND_INVOICE", "Refused");
+  for (let n = 0; n < 25; n++) expect((await name(sold, '{"refundInvoice":"lnbcrt1qq"}')).status).toBe(400);
+  delete api.desk.answers.setRefundInvoice;
+  for (let n = 0; n < 10; n++) {
+    expect((await name(sold, `{"refundAddress":"name${n}@wallet.com"}`)).status).toBe(200);
+    expect((await link(sold)).status).toBe(200);
+  }
+  for (const late of [await name(sold, '{"refundInvoice":"lnbcrt1qq"}'), await link(sold)]) {
+    expect(late.status).toBe(429);
+    expect(late.body.error).toMatchObject({ code: "RATE_LIMITED", retryable: true });
+    expect(Number(late.headers.get("retry-after"))).toBeGreaterThan(500);
+  }
+  expect((await link(other)).status).toBe(200);
+});
