@@ -97,10 +97,11 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
   const redirects = new TokenBuckets(REDIRECTS);
   /** Only what was taken counts: a client whose invoices are refused may go on trying. */
   const redirect = async <T extends object>(orderId: string, act: () => Promise<T | Problem>): Promise<T | Problem> => {
-    const wait = redirects.wait(orderId, gate.world.now());
+    // Taken before it is done: many requests at once must not all find the same token.
+    const wait = redirects.take(orderId, gate.world.now());
     if (wait > 0) return problem("RATE_LIMITED", TOO_OFTEN, { retryAfterSeconds: wait });
     const done = await act();
-    if (!isProblem(done)) redirects.take(orderId, gate.world.now());
+    if (isProblem(done)) redirects.giveBack(orderId);
     return done;
   };
 

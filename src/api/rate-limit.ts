@@ -33,14 +33,6 @@ export class TokenBuckets {
 
   /** Takes one token. 0 when there was one, else the whole seconds until there is one, rounded up. */
   take(client: string, now: Millis): number {
-    const wait = this.wait(client, now);
-    const bucket = this.#buckets.get(client);
-    if (wait === 0 && bucket) bucket.tokens -= 1;
-    return wait;
-  }
-
-  /** What `take` would answer, without taking. */
-  wait(client: string, now: Millis): number {
     const { perMinute, burst } = this.#rate;
     const perMs = perMinute / 60_000;
     const bucket = this.#buckets.get(client) ?? { tokens: burst, at: now };
@@ -50,7 +42,15 @@ export class TokenBuckets {
     this.#buckets.delete(client);
     this.#buckets.set(client, bucket);
     if (this.#buckets.size > this.#most) this.#forgetOldest();
-    return bucket.tokens < 1 ? Math.max(1, Math.ceil((1 - bucket.tokens) / perMs / 1000)) : 0;
+    if (bucket.tokens < 1) return Math.max(1, Math.ceil((1 - bucket.tokens) / perMs / 1000));
+    bucket.tokens -= 1;
+    return 0;
+  }
+
+  /** Puts back a token that turned out not to be needed. */
+  giveBack(client: string): void {
+    const bucket = this.#buckets.get(client);
+    if (bucket) bucket.tokens = Math.min(this.#rate.burst, bucket.tokens + 1);
   }
 
   #forgetOldest(): void {

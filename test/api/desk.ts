@@ -141,6 +141,8 @@ export class TestDesk implements OrderDesk {
 
   async refundLink(bearer: Bearer): Promise<{ order: OrderView; secret: string } | Problem> {
     this.#began("refundLink");
+    // The real desk waits for its commit.
+    await new Promise((resolve) => setImmediate(resolve));
     return this.answers.setRefundInvoice ?? { order: this.#view(bearer.orderId), secret: LINK_SECRET };
   }
 

@@ -248,3 +248,14 @@ test("the refund of one order is sent elsewhere 20 times, then every ten minutes
   }
   expect((await link(other)).status).toBe(200);
 });
+
+test("the refund of one order is sent elsewhere no more often by requests that come at once", async () => {
+  const sold = api.desk.paid();
+  const headers = { authorization: credentialOf(sold) };
+  const links = Array.from({ length: 50 }, () =>
+    api.ask("POST", `/v2/l402/order/${idOf(sold)}/refund-link`, { headers }),
+  );
+  const statuses = (await Promise.all(links)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(20);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(30);
+});

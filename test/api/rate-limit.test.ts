@@ -13,6 +13,16 @@ describe("token buckets", () => {
     expect(buckets.take("a", NOW + 1_500)).toBe(2);
   });
 
+  test("take back what was not needed, and never more than the burst", () => {
+    const buckets = new TokenBuckets({ perMinute: 1, burst: 2 });
+    expect([1, 2].map(() => buckets.take("a", NOW))).toEqual([0, 0]);
+    buckets.giveBack("a");
+    buckets.giveBack("nobody");
+    expect([1, 2].map(() => buckets.take("a", NOW))).toEqual([0, 60]);
+    for (let n = 0; n < 5; n++) buckets.giveBack("a");
+    expect([1, 2, 3].map(() => buckets.take("a", NOW))).toEqual([0, 0, 60]);
+  });
+
   test("never hold more than the burst", () => {
     const buckets = new TokenBuckets({ perMinute: 60, burst: 2 });
     buckets.take("a", NOW);
