@@ -71,7 +71,9 @@ export function callOf(url: string, body: string | undefined): Call {
   if (pathname.startsWith("/prices/")) return { peer: "prices", action: "price", subject: null };
   if (pathname.startsWith(PAY_REQUEST_PREFIX)) return { peer: "address", action: "payrequest", subject: null };
   if (pathname === CALLBACK_PATH) return { peer: "address", action: "paycallback", subject: null };
-  return lnd(pathname, body);
+  return (
+    lnd(pathname, body) ?? cln(pathname, body) ?? phoenixd(pathname) ?? { peer: "node", action: "other", subject: null }
+  );
 }
 
 function compat(params: URLSearchParams): Call {
@@ -83,8 +85,9 @@ function compat(params: URLSearchParams): Call {
   return { peer: "provider", action: isAction(name) ? name : "other", subject };
 }
 
-function lnd(path: string, body: string | undefined): Call {
-  const call = (action: Action, subject: string | null = null): Call => ({ peer: "node", action, subject });
+const call = (action: Action, subject: string | null = null): Call => ({ peer: "node", action, subject });
+
+function lnd(path: string, body: string | undefined): Call | null {
   if (path === "/v1/getinfo") return call("getinfo");
   if (path === "/v1/balance/channels") return call("balance");
   if (path === "/v1/invoices") return call(body === undefined ? "listinvoices" : "addinvoice");
@@ -93,7 +96,40 @@ function lnd(path: string, body: string | undefined): Call {
   if (path === "/v2/invoices/cancel") return call("cancelinvoice", hashIn(body));
   if (path === "/v2/router/send") return call("send");
   if (path.startsWith("/v2/router/track/")) return call("track", fromPath(path.slice("/v2/router/track/".length)));
-  return call("other");
+  return null;
+}
+
+/** By what a call is for; LND's names are everybody's here. */
+function cln(path: string, body: string | undefined): Call | null {
+  const hash = /"payment_hash":"([0-9a-f]{64})"/.exec(body ?? "")?.[1] ?? null;
+  switch (path.replace("/v1/", "")) {
+    case "listpeerchannels":
+      return call("balance");
+    case "invoice":
+      return call("addinvoice");
+    case "listinvoices":
+      return hash === null ? call("listinvoices") : call("lookupinvoice", hash);
+    case "waitanyinvoice":
+      return call("subscribe");
+    case "delinvoice":
+      return call("cancelinvoice");
+    case "xpay":
+      return call("send");
+    case "listpays":
+      return call("track", hash);
+    default:
+      return null;
+  }
+}
+
+function phoenixd(path: string): Call | null {
+  if (path === "/getinfo") return call("getinfo");
+  if (path === "/getbalance") return call("balance");
+  if (path === "/createinvoice") return call("addinvoice");
+  if (path === "/payinvoice") return call("send");
+  const [, list = "", hash = null] = /^\/payments\/(\w+)(?:\/(\w+))?$/.exec(path) ?? [];
+  if (list === "incoming") return hash === null ? call("listinvoices") : call("lookupinvoice", hash);
+  return list === "outgoingbyhash" ? call("track", hash) : null;
 }
 
 function hashIn(body: string | undefined): string | null {

@@ -4,6 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { Journal } from "../../actors/runtime/journal.ts";
+import type { Connect } from "../../actors/runtime/sockets.ts";
 import type { Observer } from "../../actors/runtime/supervisor.ts";
 import type { Fetch, Millis } from "../../actors/runtime/world.ts";
 import { createApi } from "../../src/api/app.ts";
@@ -13,6 +14,7 @@ import { SHIPPED_COUNTRIES } from "../../src/catalog/countries.ts";
 import { SHIPPED_SERVICES } from "../../src/catalog/services.ts";
 import type { Config } from "../../src/config.ts";
 import { RootKeys } from "../../src/l402/keys.ts";
+import type { NodeKind } from "../../src/node.ts";
 import { createLog, type LogDestination } from "../../src/ops/logs.ts";
 import { Metrics } from "../../src/ops/metrics.ts";
 import { createPeers, sandboxAddresses } from "../../src/peers.ts";
@@ -43,6 +45,9 @@ export interface HostOptions {
   readonly db: Database;
   readonly config: Config;
   readonly fetch: (world: SimWorld) => Fetch;
+  readonly connect?: (world: SimWorld) => Connect;
+  /** What the node speaks; default lnd. */
+  readonly node?: NodeKind;
   readonly disk: Omit<DiskEvents, "alive">;
   readonly observer: Observer;
   readonly log: LogDestination;
@@ -92,8 +97,8 @@ export class Host {
 
   start(): void {
     if (this.#now) return;
-    const { time, chance, fetch, broken } = this.#options;
-    const world = new SimWorld({ time, chance, fetch, offset: this.#offset });
+    const { time, chance, fetch, connect, broken } = this.#options;
+    const world = new SimWorld({ time, chance, fetch, ...(connect && { connect }), offset: this.#offset });
     const incarnation: Incarnation = { world, running: null, stopping: false, waiting: new Set() };
     this.#now = incarnation;
     this.starts++;
@@ -181,7 +186,7 @@ export class Host {
     const { time, db, config, disk, observer } = this.#options;
     const guarded = guardedDisk(db, { ...disk, alive: () => world.alive });
     const journal = new Journal(guarded, world);
-    const peers = createPeers(world, config, sandboxAddresses("http://peers"));
+    const peers = createPeers(world, config, sandboxAddresses("http://peers", this.#options.node));
     const expected = { providerAccount: peers.provider.accountFingerprint(), sandbox: true };
     const bound = await bind(world, journal.store, peers.node, expected);
     const metrics = new Metrics();

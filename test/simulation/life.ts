@@ -6,7 +6,7 @@ import { Database } from "bun:sqlite";
 import { migrate } from "../../actors/runtime/schema.ts";
 import type { Fetch } from "../../actors/runtime/world.ts";
 import { type Config, loadConfig } from "../../src/config.ts";
-import { LightningPeer } from "../../src/sandbox/lightning/peer.ts";
+import { LightningPeer, type NodeKind } from "../../src/sandbox/lightning/peer.ts";
 import { AddressPeer } from "../../src/sandbox/lnurl.ts";
 import { PricePeer } from "../../src/sandbox/prices.ts";
 import { ProviderPeer } from "../../src/sandbox/provider/peer.ts";
@@ -20,6 +20,7 @@ import { Host, ORIGIN, WEBHOOK_SECRET } from "./host.ts";
 import { networkFetch } from "./network.ts";
 import { Orders } from "./orders.ts";
 import { type Misfortune, planOf } from "./plan.ts";
+import { networkSockets } from "./sockets.ts";
 import type { Stage } from "./stages.ts";
 import { SimWorld, Time } from "./time.ts";
 import { Town } from "./town.ts";
@@ -40,6 +41,8 @@ export interface LifeOptions {
   readonly customers: number;
   /** How bad the world is: 0 is fair, 1 is the default; more is worse. */
   readonly faults: number;
+  /** What the node speaks; default lnd. */
+  readonly node?: NodeKind;
   /** Customers, by number from 0, that stay away. */
   readonly without?: readonly number[];
   /** Misfortunes and faults, by name, that do not happen. */
@@ -139,7 +142,7 @@ class Life {
 
   constructor(options: LifeOptions) {
     this.#options = options;
-    const { seed, faults } = options;
+    const { seed, faults, node = "lnd" } = options;
     this.#fate = new Fate(seed);
     this.#chance = new Chance(seed);
     this.#spared = new Set(options.spared);
@@ -170,7 +173,7 @@ class Life {
       smsAfterMs: null,
       webhooks: () => [`${ORIGIN}/v2/l402/webhooks/rent/${WEBHOOK_SECRET}`],
     });
-    this.#lightning = new LightningPeer({ world: peersWorld, books: this.#books, faults: planned });
+    this.#lightning = new LightningPeer({ world: peersWorld, books: this.#books, faults: planned, kind: node });
     const prices = new PricePeer({ world: peersWorld, faults: planned });
     const address = new AddressPeer({ wallet: this.#lightning.wallet, faults: planned });
     const fetch = networkFetch({
@@ -208,6 +211,16 @@ class Life {
       db: this.#db,
       config: CONFIG,
       fetch,
+      node,
+      connect: networkSockets({
+        time: this.time,
+        fate: this.#fate,
+        weather: this.#weather,
+        rate: Math.min(0.5, 0.03 * faults),
+        accept: (request) => this.#lightning.socket(request),
+        isDown: () => (this.#down.get("node") ?? 0) > this.time.now,
+        lost: () => this.#count("frame_lost"),
+      }),
       disk: {
         writing: (stage) => void this.#writing.add(stage),
         beforeCommit: () => this.#beforeCommit(),

@@ -2,6 +2,7 @@
  * Run after run, each with a seed of its own, until enough orders were lived. Later runs are steered to the cells of the grid that are still
  * missing. Nothing grows with the number of orders but the counts.
  */
+import type { NodeKind } from "../../src/node.ts";
 import { Chance } from "./chance.ts";
 import { type Cell, grid } from "./coverage.ts";
 import { type LifeReport, live } from "./life.ts";
@@ -28,6 +29,8 @@ export interface SessionOptions {
   readonly step: number;
   readonly faults: number;
   readonly customers: number;
+  /** What the node speaks. */
+  readonly node: NodeKind;
   /** Every so many seeds are lived twice. */
   readonly twiceEvery: number;
   readonly isOver: (tally: Tally) => boolean;
@@ -69,7 +72,7 @@ export const missingFrom = (cells: Counts): Cell[] => [...grid()].filter((cell) 
 export async function session(
   options: SessionOptions,
 ): Promise<[Tally, (Failure & { readonly replay: Replay }) | null]> {
-  const { step, faults, customers, twiceEvery, isOver, onRun } = options;
+  const { step, faults, customers, node, twiceEvery, isOver, onRun } = options;
   const tally = emptyTally();
   let { seed } = options;
   while (!isOver(tally)) {
@@ -77,6 +80,7 @@ export async function session(
       seed,
       customers,
       faults,
+      node,
       ...(tally.runs > 0 && faults > 0 && { wanted: aims(tally, seed) }),
     };
     try {

@@ -7,7 +7,7 @@ import { Violation } from "./invariants/invariant.ts";
 import { type LifeOptions, live } from "./life.ts";
 
 /** A run that can be lived again, as it is kept in `regressions/`. */
-export type Replay = Pick<LifeOptions, "seed" | "customers" | "faults" | "without" | "spared" | "wanted">;
+export type Replay = Pick<LifeOptions, "seed" | "customers" | "faults" | "node" | "without" | "spared" | "wanted">;
 
 export interface Failure {
   readonly error: Error;

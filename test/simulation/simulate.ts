@@ -3,6 +3,7 @@
  * small as can be and kept in `regressions/`.
  *
  *   bun run simulate [--orders=2000] [--seed=N|commit] [--faults=none|low|normal|high] [--minutes=M] [--jobs=2] [--twice=1] [--grid] [--shrink=90]
+ *   bun run simulate --node=cln        the same through the adapter of another node: lnd, cln, phoenixd, nwc
  *   bun run simulate --replay=test/simulation/regressions/NAME.json
  *   bun run simulate --regressions
  *
@@ -12,6 +13,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
+import { NODE_KINDS, type NodeKind } from "../../src/node.ts";
 import { grid } from "./coverage.ts";
 import { addTo, emptyTally, missingFrom, session, type Tally } from "./session.ts";
 import { shards } from "./shards.ts";
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     orders: { type: "string", default: "2000" },
     seed: { type: "string" },
     faults: { type: "string", default: "normal" },
+    node: { type: "string", default: "lnd" },
     minutes: { type: "string", default: "Infinity" },
     jobs: { type: "string", default: "2" },
     twice: { type: "string", default: "1" },
@@ -50,6 +53,11 @@ async function main(): Promise<number> {
   if (values.regressions) return reliveAll();
   const faults = LEVELS[values.faults];
   const [orders, minutes, jobs, twice] = [values.orders, values.minutes, values.jobs, values.twice].map(Number);
+  const node = NODE_KINDS.find((kind) => kind === values.node);
+  if (!node) {
+    console.error(`Option "node" is one of ${NODE_KINDS.join(", ")}`);
+    return 2;
+  }
   if (
     faults === undefined ||
     !((orders ?? 0) > 0) ||
@@ -63,7 +71,7 @@ async function main(): Promise<number> {
   if (values.seed === "commit") values.seed = String(commitTurn(ROOT));
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31)) >>> 0;
   if (values.shard === undefined && jobs !== 1) return together(seed, jobs ?? 1);
-  return alone({ seed, faults, orders: orders ?? 0, minutes: minutes ?? 0, twice: twice ?? 1 });
+  return alone({ seed, faults, node, orders: orders ?? 0, minutes: minutes ?? 0, twice: twice ?? 1 });
 }
 
 /** Several processes, each with seeds of its own. */
@@ -79,12 +87,13 @@ async function together(seed: number, jobs: number): Promise<number> {
 interface Alone {
   readonly seed: number;
   readonly faults: number;
+  readonly node: NodeKind;
   readonly orders: number;
   readonly minutes: number;
   readonly twice: number;
 }
 
-async function alone({ seed, faults, orders, minutes, twice }: Alone): Promise<number> {
+async function alone({ seed, faults, node, orders, minutes, twice }: Alone): Promise<number> {
   const [nth = 1, parts = 1] = (values.shard ?? "1/1").split("/").map(Number);
   const share = Math.ceil(orders / parts);
   let told = performance.now();
@@ -92,6 +101,7 @@ async function alone({ seed, faults, orders, minutes, twice }: Alone): Promise<n
     seed: (seed + nth - 1) >>> 0,
     step: parts,
     faults,
+    node,
     customers: CUSTOMERS,
     twiceEvery: twice,
     isOver: (soFar) =>
