@@ -15,8 +15,12 @@ import { print, type Report, type Row } from "./report.ts";
 import type { Extent } from "./rounds.ts";
 import { catalog } from "./rows/catalog.ts";
 import { challenge } from "./rows/challenge.ts";
+import { deadlines } from "./rows/deadlines.ts";
+import { journal } from "./rows/journal.ts";
+import { lives } from "./rows/lives.ts";
 import { macaroon } from "./rows/macaroon.ts";
 import { poll } from "./rows/poll.ts";
+import { restart } from "./rows/restart.ts";
 
 const flags = new Set(process.argv.slice(2));
 const gate = flags.has("--gate");
@@ -31,13 +35,21 @@ const extent: Extent = gate
   ? { rounds: 1, seconds: 0.5, connections: CONNECTIONS }
   : quick
     ? { rounds: 3, seconds: 1, connections: CONNECTIONS }
-    : { rounds: 5, seconds: 4, connections: CONNECTIONS };
+    : { rounds: 3, seconds: 2, connections: CONNECTIONS };
+
+/** `--orders=1000000` starts with that many as well; it takes gigabytes of disk, and minutes. */
+const most = Number(process.argv.find((arg) => arg.startsWith("--orders="))?.slice("--orders=".length) ?? 0);
+const sizes = quick ? [1_000, 10_000] : [1_000, 10_000, 100_000, ...(most > 100_000 ? [most] : [])];
 
 const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   poll: () => poll(extent),
   challenge: () => challenge(extent),
   macaroon: () => macaroon({ quick }),
   catalog: () => catalog(extent),
+  restart: () => restart(sizes),
+  journal: () => journal({ groups: 8, rounds: quick ? 3 : 7, stored: quick ? 30_000 : Math.max(100_000, most) }),
+  deadlines: () => deadlines(quick ? { armed: 20_000, seconds: 3 } : { armed: 100_000, seconds: 10 }),
+  lives: () => lives({ count: quick ? 40 : 150 }),
 };
 
 /** What the gate has time for. */
