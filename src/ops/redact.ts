@@ -77,8 +77,24 @@ const IPV4 = /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)/g;
 /** Control characters other than line feed and tab: they forge lines and steer terminals. */
 const CONTROL = /[^\P{Cc}\n\t]/gu;
 
-/** A text without secrets, at most 8 KiB of it. */
+/** Short texts in which nothing was found: field names, routes, methods, which every line of the log repeats. */
+const harmless = new Set<string>();
+const MAX_HARMLESS = 1_000;
+const MAX_HARMLESS_LENGTH = 48;
+
+/** A text without secrets, at most 8 KiB of it. The same text is always answered alike, so what was harmless once is not searched again. */
 export function scrubText(text: string): string {
+  if (harmless.has(text)) return text;
+  const clean = searched(text);
+  if (clean === text && text.length <= MAX_HARMLESS_LENGTH) {
+    // All of them, rather than the oldest: names of requests come once each, and the rest is back after a few lines.
+    if (harmless.size >= MAX_HARMLESS) harmless.clear();
+    harmless.add(text);
+  }
+  return clean;
+}
+
+function searched(text: string): string {
   let clean = cut(text).toWellFormed().replace(CONTROL, " ");
   for (const [pattern, mask] of PATTERNS) clean = clean.replace(pattern, mask);
   return clean
