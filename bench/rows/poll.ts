@@ -10,7 +10,7 @@ import { type Extent, inTurn } from "../rounds.ts";
 
 /** Orders that are polled in rotation, each with its own credential. */
 const ORDERS = 100;
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 const AIM_P99_MS = 5;
 
 export interface Held {
@@ -20,7 +20,7 @@ export interface Held {
   readonly paymentHash: string;
 }
 
-/** Buys numbers until `count` orders wait for their SMS. @throws Error when that takes a minute */
+/** Buys numbers until `count` orders wait for their SMS. @throws Error when that takes two minutes */
 export async function waitingOrders({ origin }: Product, { control }: Peers, count: number): Promise<Held[]> {
   const buy = async (): Promise<Held> => {
     const response = await fetch(`${origin}/v2/l402/order`, { method: "POST", body: '{"service":"tg"}' });
@@ -29,19 +29,23 @@ export async function waitingOrders({ origin }: Product, { control }: Peers, cou
     const { preimage, paymentHash } = await control<Held>("POST", "/wallet/pay", { invoice });
     return { orderId, authorization: `L402 ${macaroon}:${preimage}`, preimage, paymentHash };
   };
-  const held: Held[] = [];
-  while (held.length < count) {
-    held.push(...(await Promise.all(Array.from({ length: Math.min(8, count - held.length) }, buy))));
-  }
   const giveUp = performance.now() + READY_MS;
-  for (const { orderId, authorization } of held) {
+  /** Null when no number could be had: on a busy machine the provider's answers may come too late. */
+  const waiting = async (held: Held): Promise<Held | null> => {
+    const { orderId, authorization } = held;
     for (;;) {
       const response = await fetch(`${origin}/v2/l402/order/${orderId}`, { headers: { authorization } });
       const { status } = (await response.json()) as OrderView;
-      if (status === "waiting_for_sms") break;
+      if (status === "waiting_for_sms") return held;
+      if (status === "refund_failed") return null;
       if (performance.now() > giveUp) throw new Error(`Order still ${status} after ${READY_MS} ms`);
       await Bun.sleep(10);
     }
+  };
+  const held: Held[] = [];
+  while (held.length < count) {
+    const some = Array.from({ length: Math.min(8, count - held.length) }, async () => waiting(await buy()));
+    for (const one of await Promise.all(some)) if (one) held.push(one);
   }
   return held;
 }
