@@ -46,9 +46,9 @@ export const PRIVACY: readonly Mutant[] = [
       },
       {
         file: ACCESS,
-        find: "  #judge(presentation: Presentation, orderId: string | undefined): Credential {",
+        find: "  #judge(headers: HeaderSource, orderId: string | undefined): Credential {",
         replace:
-          '  #judge(presentation: Presentation, orderId: string | undefined): Credential {\n    const judged = this.#judged(presentation, orderId);\n    return orderId !== undefined && "orderId" in judged ? { ...judged, orderId } : judged;\n  }\n\n  #judged(presentation: Presentation, orderId: string | undefined): Credential {',
+          '  #judge(headers: HeaderSource, orderId: string | undefined): Credential {\n    const judged = this.#judged(headers, orderId);\n    return orderId !== undefined && "orderId" in judged ? { ...judged, orderId } : judged;\n  }\n\n  #judged(headers: HeaderSource, orderId: string | undefined): Credential {',
       },
       {
         file: FRONT,
@@ -70,9 +70,9 @@ export const PRIVACY: readonly Mutant[] = [
       },
       {
         file: ACCESS,
-        find: "  #judge(presentation: Presentation, orderId: string | undefined): Credential {",
+        find: "  #judge(headers: HeaderSource, orderId: string | undefined): Credential {",
         replace:
-          '  #judge(presentation: Presentation, orderId: string | undefined): Credential {\n    const judged = this.#judged(presentation, orderId);\n    return orderId !== undefined && "orderId" in judged ? { ...judged, orderId } : judged;\n  }\n\n  #judged(presentation: Presentation, orderId: string | undefined): Credential {',
+          '  #judge(headers: HeaderSource, orderId: string | undefined): Credential {\n    const judged = this.#judged(headers, orderId);\n    return orderId !== undefined && "orderId" in judged ? { ...judged, orderId } : judged;\n  }\n\n  #judged(headers: HeaderSource, orderId: string | undefined): Credential {',
       },
       {
         file: FRONT,
