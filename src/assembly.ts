@@ -96,8 +96,6 @@ export interface AssemblyOptions {
   readonly observer?: Observer;
 }
 
-const MAX_LIVE = 1_000_000;
-
 export type Assembly = ReturnType<typeof assemble>;
 
 /** Nothing runs before `start`. */
@@ -206,12 +204,13 @@ export function assemble(options: AssemblyOptions) {
   });
   const hints = new Hints({ journal, world, supervisor, failed: failed("hint not taken") });
 
-  for (const order of store.ordersOfKind(LIVE_KINDS, MAX_LIVE)) {
+  const setAside = new Set(store.quarantined().map(({ orderId }) => orderId));
+  for (const order of store.ordersOfKind(LIVE_KINDS)) {
     reservations.follow(order);
     guard.follow(order);
     const { state: at, terms, id, doubtSince } = order;
     // One that is set aside is looked into by a person: it takes no hints, and keeps nobody else from buying.
-    if (store.isQuarantined(id)) continue;
+    if (setAside.has(id)) continue;
     inbox.follow(order);
     const asked = at.kind === "buyUnknown" || (at.kind === "buying" && at.step === "asking");
     // Nor does one that is in doubt: it is not looked for meanwhile.

@@ -23,6 +23,9 @@ export interface LedgerSum {
 
 type State = { state: string };
 
+/** Rows that are read at a time. */
+const PAGE = 500;
+
 /** Brings an order written by an older version to the present shape. There is one version so far. */
 export function upcast(state: string): Order {
   const order = JSON.parse(state) as Order;
@@ -104,12 +107,18 @@ export class Store {
   }
 
   /** Rows that cannot be read are left out. */
-  ordersOfKind(kinds: readonly Kind[], limit: number): Order[] {
+  /** One after the other, so that a million of them need the memory of a few. Rows that make no sense are left out. */
+  *ordersOfKind(kinds: readonly Kind[]): Generator<Order> {
     const marks = kinds.map(() => "?").join(", ");
-    const rows = this.db
-      .query<State, (string | number)[]>(`SELECT state FROM orders WHERE kind IN (${marks}) LIMIT ?`)
-      .all(...kinds, limit);
-    return rows.flatMap((row) => readable(row.state) ?? []);
+    const page = this.db.prepare<State & { at: number }, (string | number)[]>(
+      `SELECT rowid AS at, state FROM orders WHERE rowid > ? AND kind IN (${marks}) ORDER BY rowid LIMIT ${PAGE}`,
+    );
+    for (let rows = page.all(0, ...kinds); rows.length > 0; rows = page.all(rows.at(-1)?.at ?? 0, ...kinds)) {
+      for (const { state } of rows) {
+        const order = readable(state);
+        if (order) yield order;
+      }
+    }
   }
 
   countByKind(): Record<string, number> {

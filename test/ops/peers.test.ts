@@ -264,8 +264,17 @@ describe("after a restore", () => {
   beforeEach(() => lives.journal.store.setMeta(META_BACKUP, JSON.stringify({ takenAt: iso(takenAt()) })));
 
   const doubted = () =>
-    lives.journal.store
-      .ordersOfKind(["buying", "waiting", "refundStuck", "delivered", "done", "refunding", "resolving"], 100)
+    [
+      ...lives.journal.store.ordersOfKind([
+        "buying",
+        "waiting",
+        "refundStuck",
+        "delivered",
+        "done",
+        "refunding",
+        "resolving",
+      ]),
+    ]
       .filter(({ doubtSince }) => doubtSince !== undefined)
       .map(({ id }) => id)
       .toSorted();

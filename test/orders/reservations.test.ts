@@ -50,7 +50,7 @@ describe("what an order may still cost", () => {
     const seen = new Set<string>();
     const restarted = () => {
       const fresh = new Reservations();
-      for (const live of store.ordersOfKind(LIVE_KINDS, 100)) fresh.follow(live);
+      for (const live of store.ordersOfKind(LIVE_KINDS)) fresh.follow(live);
       seen.add(order(1).state.kind);
       return { unpaid: fresh.unpaid, microUsd: fresh.microUsd, sats: fresh.sats };
     };
