@@ -16,6 +16,7 @@ import type { Extent } from "./rounds.ts";
 import { catalog } from "./rows/catalog.ts";
 import { challenge } from "./rows/challenge.ts";
 import { deadlines } from "./rows/deadlines.ts";
+import { growth } from "./rows/growth.ts";
 import { journal } from "./rows/journal.ts";
 import { lives } from "./rows/lives.ts";
 import { macaroon } from "./rows/macaroon.ts";
@@ -49,6 +50,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   restart: () => restart(sizes),
   journal: () => journal({ groups: 8, rounds: quick ? 3 : 7, stored: quick ? 30_000 : Math.max(100_000, most) }),
   deadlines: () => deadlines(quick ? { armed: 20_000, seconds: 3 } : { armed: 100_000, seconds: 10 }),
+  growth: () => growth(extent, quick ? 30_000 : Math.max(100_000, most)),
   lives: () => lives({ count: quick ? 40 : 150 }),
 };
 

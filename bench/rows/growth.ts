@@ -1,0 +1,73 @@
+/** What an order costs when a hundred times as many are stored: opening one and polling one, processor time, with 10,000 and 1,000,000 finished orders. */
+import { cpSync } from "node:fs";
+import { COUNTER } from "../load.ts";
+import { get, newFolder, type Peers, type Product, post, startPeers, startProduct } from "../product.ts";
+import type { Row } from "../report.ts";
+import { type Extent, inTurn, type Measured } from "../rounds.ts";
+import { copyOrder } from "../seed.ts";
+import { type Held, waitingOrders } from "./poll.ts";
+
+const FEW = 10_000;
+const REAL = 20;
+const AIM = 1.3;
+
+/** The service on a copy of `seed` with `count` orders, nearly all of them over. */
+async function filled(peers: Peers, seed: string, over: Held, count: number): Promise<Product> {
+  const dataDir = newFolder();
+  cpSync(seed, dataDir, { recursive: true });
+  copyOrder(dataDir, over.orderId, count - REAL);
+  return startProduct(peers, { dataDir });
+}
+
+/** @param many how many are stored in the larger database. */
+export async function growth(extent: Extent, many: number): Promise<Row> {
+  const peers = await startPeers();
+  const seed = newFolder();
+  const first = await startProduct(peers, { dataDir: seed });
+  const held = await waitingOrders(first, peers, REAL);
+  const over = held[0] as Held;
+  await ended(first, peers, over);
+  await first.stop();
+  const few = await filled(peers, seed, over, FEW);
+  const large = await filled(peers, seed, over, many);
+  const polls = held.slice(1).map(({ orderId, authorization }) => get(`/v2/l402/order/${orderId}`, { authorization }));
+  const body = `{"service":"tg","country":"auto","note":"${COUNTER}"}`;
+  const opens = [post("/v2/l402/order", body, body.length)];
+  const turns = (requests: readonly string[], status: number): Promise<Measured[]> =>
+    inTurn(
+      [
+        { name: `${FEW.toLocaleString("en-US")} stored`, process: few, port: few.port, requests, status },
+        { name: `${many.toLocaleString("en-US")} stored`, process: large, port: large.port, requests, status },
+      ],
+      extent,
+    );
+  const polled = await turns(polls, 200);
+  const opened = await turns(opens, 402);
+  await Promise.all([few, large, peers].map((one) => one.stop()));
+  const ratio = ([small, large]: readonly Measured[]) =>
+    (large?.cpuMicros.median ?? 0) / (small?.cpuMicros.median ?? 1);
+  return {
+    id: "growth",
+    work: `Cost of one order with ${many.toLocaleString("en-US")} stored, against ${FEW.toLocaleString("en-US")}`,
+    figures: [
+      { name: "poll, processor time, ratio", value: ratio(polled), unit: "", aim: { atMost: AIM } },
+      { name: "opening, processor time, ratio", value: ratio(opened), unit: "", aim: { atMost: AIM } },
+    ],
+  };
+}
+
+/** One order that is over, to copy: its SMS came, its code was read, and the time for more is past. */
+async function ended({ origin }: Product, { control }: Peers, { orderId, authorization }: Held): Promise<void> {
+  const ask = async () =>
+    (await (await fetch(`${origin}/v2/l402/order/${orderId}`, { headers: { authorization } })).json()) as {
+      readonly status: string;
+      readonly phoneNumber: string;
+    };
+  const { phoneNumber } = await ask();
+  await control("POST", "/sms", { phoneNumber, text: "Your code is 482913" });
+  for (let tries = 0; tries < 600; tries++) {
+    if ((await ask()).status === "completed") return;
+    await Bun.sleep(100);
+  }
+  throw new Error("An order did not end within a minute");
+}
