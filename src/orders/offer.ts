@@ -41,8 +41,10 @@ export async function offerSms(
 ): Promise<Good | Problem> {
   const offers = await stock.sms(wanted.service, wanted.country);
   const goods = offers.filter((offer) => offer.stock > 0).sort(byAvailabilityThenPrice);
-  const open = goods.map(smsGood).filter((good) => !closed(good));
-  return affordableOf(open, affordable) ?? nothing("No number for this service and country is in stock");
+  return (
+    affordableOf(goods.map(smsGood), affordable, closed) ??
+    nothing("No number for this service and country is in stock")
+  );
 }
 
 /** The smallest duration at least as long; then as for single numbers. @throws ProviderUnavailable */
@@ -61,6 +63,7 @@ export async function offerRental(
   const found = affordableOf(
     open.filter(({ hours }) => hours === open[0]?.hours),
     affordable,
+    () => false,
   );
   if (found) return found;
   if (offers.length > 0 && long.length === 0) {
@@ -69,12 +72,15 @@ export async function offerRental(
   return nothing("No number to rent for this service and country is in stock");
 }
 
-/** The first within the cap, or else the cheapest, whose price then says how far off the cap is; null when there is none. */
-function affordableOf(goods: readonly Good[], affordable: Affordable): Good | null {
-  const found = goods.find(({ maxCost }) => affordable(maxCost));
-  return (
-    found ?? goods.reduce<Good | null>((least, good) => (least && least.maxCost <= good.maxCost ? least : good), null)
-  );
+/**
+ * The first within the cap that is open, or else the cheapest open one, whose price then says how far off the cap is; null when there is
+ * none. Whether one is closed is asked last: it looks into the record of its numbers, and there are goods in every country.
+ */
+function affordableOf(goods: readonly Good[], affordable: Affordable, closed: OfferSources["closed"]): Good | null {
+  const found = goods.find((good) => affordable(good.maxCost) && !closed(good));
+  if (found) return found;
+  const open = goods.filter((good) => !closed(good));
+  return open.reduce<Good | null>((least, good) => (least && least.maxCost <= good.maxCost ? least : good), null);
 }
 
 /** One more code on a number whose order is finished. @throws ProviderUnavailable */

@@ -50,6 +50,14 @@ describe("auto", () => {
     expect(await chosen(offerSms(wanted({}), anyPrice, offers))).toEqual([2, 20]);
   });
 
+  test("asks whether a good is closed only until one is found: each question looks into a record", async () => {
+    const asked: number[] = [];
+    const offers = sms(...Array.from({ length: 150 }, (_, n) => [n + 100, n + 1, 50] as const));
+    const closed = ({ country }: Good) => asked.push(country) < 3;
+    expect(await chosen(offerSms(wanted({}), anyPrice, { ...offers, closed }))).toEqual([102, 3]);
+    expect(asked).toEqual([100, 101, 102]);
+  });
+
   test("picks the best of what the cap allows", async () => {
     const offers = sms([1, 30, 5000], [2, 20, 100], [3, 5, 7], [5, 4, 2]);
     expect(await chosen(offerSms(wanted({}), upTo(19), offers))).toEqual([3, 5]);
