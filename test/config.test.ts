@@ -311,3 +311,25 @@ test("lists are split at commas, without blanks and empty entries", () => {
   expect(config.trustedProxies).toEqual(["10.0.0.0/8", "::1"]);
   expect(config.priceSources).toEqual(["coingecko", "kraken"]);
 });
+
+test("a wallet connection is a secret, and may come from a file", () => {
+  const dir = mkdtempSync(join(tmpdir(), "l402-nwc-"));
+  try {
+    const path = join(dir, "nwc");
+    const wallet = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4";
+    writeFileSync(
+      path,
+      `nostr+walletconnect://${wallet}?relay=wss%3A%2F%2Frelay.example.com&secret=${"43".repeat(32)}\n`,
+    );
+    const loaded = loadConfig({ LIGHTNING_URL_FILE: path, HEROSMS_API_KEY: "key" });
+    expect(loaded).toMatchObject({
+      ok: true,
+      config: { peers: { kind: "real", node: { kind: "nwc", connection: { wallet } } } },
+    });
+    const broken = loadConfig({ LIGHTNING_URL: "nostr+walletconnect://abc?secret=hush", HEROSMS_API_KEY: "key" });
+    expect(broken).toMatchObject({ ok: false });
+    expect(JSON.stringify(broken)).not.toContain("hush");
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
