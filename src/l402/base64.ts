@@ -12,15 +12,18 @@ export function decodeBase64(text: string): Uint8Array | null {
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   if (padding > 0 && text.length % 4 !== 0) return null;
   const digits = text.slice(0, text.length - padding);
-  // Buffer reads both alphabets but forgives loose bits and odd digits; writing the bytes again shows them.
-  const bytes = Buffer.from(digits, "base64");
-  const again = bytes.toString("base64url");
-  return again === digits.replaceAll("+", "-").replaceAll("/", "_") ? new Uint8Array(bytes) : null;
+  const alphabet = /[-_]/.test(digits) ? "base64url" : "base64";
+  try {
+    // Strict about loose bits and odd digits; for that it wants the padding that clients may leave out.
+    return Uint8Array.fromBase64(digits + "=".repeat(-digits.length & 3), { alphabet, lastChunkHandling: "strict" });
+  } catch {
+    return null;
+  }
 }
 
 /** Standard alphabet with padding, the form of the L402 protocol specification. */
 export function encodeBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("base64");
+  return bytes.toBase64();
 }
 
 /** Whole bytes in hex of any case, or null. */
