@@ -45,7 +45,7 @@ const LANES: readonly Lane[] = [
   },
   {
     name: "hostile clients",
-    command: [bun, "test", "--path-ignore-patterns=none", "test/hostile"],
+    command: [bun, "test", PATIENT, "--path-ignore-patterns=none", "test/hostile"],
     ...(full && { env: { HOSTILE_TIMES: "10" } }),
   },
   {
