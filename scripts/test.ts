@@ -41,6 +41,8 @@ const LANES: readonly Lane[] = [
       ...repeated,
       "test/e2e",
       "test/interop",
+      "test/lightning/contract",
+      "test/simulation",
     ],
   },
   {
