@@ -3,11 +3,12 @@ import { Customer } from "./customer.ts";
 import { MINUTE, type Scenario, SECOND } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
-/** Buys and cancels as soon as that is allowed. */
-async function cancelled(stage: Stage, refundInvoice: string | null): Promise<Customer> {
+/** Buys and cancels as soon as that is allowed; `before` is done in between. */
+async function cancelled(stage: Stage, refundInvoice: string | null, before = () => {}): Promise<Customer> {
   const customer = new Customer(stage, "a");
   await customer.buy({ service: "tg", country: "US", ...(refundInvoice !== null && { refundInvoice }) });
   await stage.town.sleep(3 * MINUTE + 5 * SECOND);
+  before();
   await customer.cancel();
   return customer;
 }
@@ -36,8 +37,9 @@ const refundUnder = (name: string, fault: string, detail: Record<string, unknown
   ends: ["refunded"],
   endsLate: ["refunded"],
   play: async (stage) => {
-    stage.faults.plan({ peer: "node", action: "send", fault, detail });
-    const customer = await cancelled(stage, ownInvoice(stage));
+    // Not earlier: a node is asked at the start, with an empty payment, whether it would pay.
+    const plan = () => stage.faults.plan({ peer: "node", action: "send", fault, detail });
+    const customer = await cancelled(stage, ownInvoice(stage), plan);
     await customer.toTheEnd();
   },
 });
