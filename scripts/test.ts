@@ -43,6 +43,7 @@ const LANES: readonly Lane[] = [
       "test/interop",
       "test/lightning/contract",
       "test/simulation",
+      "test/sandbox",
     ],
   },
   {
