@@ -33,6 +33,11 @@ export function hash32(value: unknown): string | null {
   return typeof value === "string" && /^[0-9a-f]{64}$/.test(value) ? value : null;
 }
 
+/** A compressed public key in lower-case hex, or null. */
+export function publicKey(value: unknown): string | null {
+  return typeof value === "string" && /^0[23][0-9a-f]{64}$/.test(value) ? value : null;
+}
+
 /** What a table has for a word of the node; undefined for words that it does not have, and for what is no word. */
 export function wordOf<T>(table: Readonly<Record<string, T>>, value: unknown): T | undefined {
   return typeof value === "string" && Object.hasOwn(table, value) ? table[value] : undefined;

@@ -5,12 +5,13 @@
 import { sats } from "../../actors/order/money.ts";
 import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
-import { isObject, malformed, wordOf } from "./answers.ts";
+import { isObject, malformed, publicKey, wordOf } from "./answers.ts";
 import { createHistory } from "./cln/history.ts";
 import { cancelInvoice, createInvoice, lookupInvoice } from "./cln/invoices.ts";
 import { lookupPayment, mayPay, Over, pay } from "./cln/payments.ts";
 import { type ClnRest, demand, msatOf } from "./cln/rest.ts";
 import { settledSince, settlements } from "./cln/settlements.ts";
+import { knownNetwork } from "./known-network.ts";
 import {
   type LightningNode,
   type Network,
@@ -58,18 +59,12 @@ export function createCln({ world, baseUrl, rune, tlsCa }: ClnOptions): Lightnin
     ...(tlsCa !== undefined && { tls: { ca: tlsCa } }),
   };
   const over = new Over();
-  /** A node never changes its network, so one answer is enough to check every invoice it makes. */
-  let network: Network | null = null;
-  const info = async (): Promise<NodeInfo> => {
-    const answer = await readInfo(rest);
-    network = answer.network;
-    return answer;
-  };
+  const { info, network } = knownNetwork(() => readInfo(rest));
   return {
     traits: TRAITS,
     info,
     balance: () => readBalance(rest),
-    createInvoice: async (wanted) => createInvoice(rest, network ?? (await info()).network, wanted),
+    createInvoice: async (wanted) => createInvoice(rest, await network(), wanted),
     lookupInvoice: (hash) => lookupInvoice(rest, hash),
     cancelInvoice: (hash) => cancelInvoice(rest, hash),
     settlements: (cursor, signal) => settlements(rest, cursor, signal),
@@ -84,12 +79,13 @@ export function createCln({ world, baseUrl, rune, tlsCa }: ClnOptions): Lightnin
 async function readInfo(rest: ClnRest): Promise<NodeInfo> {
   const method = "getinfo";
   const body = await demand(rest, { method });
-  const { id, alias, network: name } = body;
-  if (typeof id !== "string" || !/^0[23][0-9a-f]{64}$/.test(id)) throw malformed(method);
+  const { alias, network: name } = body;
+  const pubkey = publicKey(body.id);
+  if (!pubkey) throw malformed(method);
   const network = wordOf(NETWORKS, name);
   if (!network) throw new NodeUnavailable(`${method}: unsupported network`);
   const synced = body.warning_bitcoind_sync === undefined && body.warning_lightningd_sync === undefined;
-  return { pubkey: id, network, alias: typeof alias === "string" ? alias : "", synced };
+  return { pubkey, network, alias: typeof alias === "string" ? alias : "", synced };
 }
 
 async function readBalance(rest: ClnRest): Promise<NodeBalance> {

@@ -5,7 +5,8 @@
 import { type Sats, sats } from "../../actors/order/money.ts";
 import { DEFAULT_FEE_CAP } from "../../actors/order/policy.ts";
 import type { World } from "../../actors/runtime/world.ts";
-import { isObject, malformed, wordOf } from "./answers.ts";
+import { isObject, malformed, publicKey, wordOf } from "./answers.ts";
+import { knownNetwork } from "./known-network.ts";
 import { createHistory } from "./lnd/history.ts";
 import { cancelInvoice, createInvoice, lookupInvoice, settledSince, settlements } from "./lnd/invoices.ts";
 import { lookupPayment, mayPay, pay } from "./lnd/payments.ts";
@@ -59,18 +60,12 @@ export function createLnd({ world, baseUrl, macaroonHex, tlsCa }: LndOptions): L
     headers: { "Grpc-Metadata-Macaroon": macaroonHex, "Content-Type": "application/json" },
     ...(tlsCa !== undefined && { tls: { ca: tlsCa } }),
   };
-  /** A node never changes its network, so one answer is enough to check every invoice it makes. */
-  let network: Network | null = null;
-  const info = async (): Promise<NodeInfo> => {
-    const answer = await readInfo(rest);
-    network = answer.network;
-    return answer;
-  };
+  const { info, network } = knownNetwork(() => readInfo(rest));
   return {
     traits: TRAITS,
     info,
     balance: () => readBalance(rest),
-    createInvoice: async (wanted) => createInvoice(rest, network ?? (await info()).network, wanted),
+    createInvoice: async (wanted) => createInvoice(rest, await network(), wanted),
     lookupInvoice: (hash) => lookupInvoice(rest, hash),
     cancelInvoice: (hash) => cancelInvoice(rest, hash),
     settlements: (cursor, signal) => settlements(rest, cursor, signal),
@@ -85,9 +80,10 @@ export function createLnd({ world, baseUrl, macaroonHex, tlsCa }: LndOptions): L
 async function readInfo(rest: LndRest): Promise<NodeInfo> {
   const what = "GetInfo";
   const body = await demand(rest, what, { path: "/v1/getinfo" });
-  const { identity_pubkey: pubkey, alias, chains, synced_to_chain: synced } = body;
+  const { alias, chains, synced_to_chain: synced } = body;
+  const pubkey = publicKey(body.identity_pubkey);
   const chain: unknown = Array.isArray(chains) ? chains[0] : undefined;
-  if (typeof pubkey !== "string" || !/^0[23][0-9a-f]{64}$/.test(pubkey) || !isObject(chain)) throw malformed(what);
+  if (!pubkey || !isObject(chain)) throw malformed(what);
   const network = wordOf(NETWORKS, chain.network);
   if (!network) throw new NodeUnavailable(`${what}: unsupported network`);
   return { pubkey, network, alias: typeof alias === "string" ? alias : "", synced: synced === true };

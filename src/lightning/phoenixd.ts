@@ -4,7 +4,8 @@
  */
 import { sats } from "../../actors/order/money.ts";
 import type { World } from "../../actors/runtime/world.ts";
-import { count, isObject, type Json, malformed, wordOf } from "./answers.ts";
+import { count, isObject, type Json, malformed, publicKey, wordOf } from "./answers.ts";
+import { knownNetwork } from "./known-network.ts";
 import { createHistory } from "./phoenixd/history.ts";
 import {
   cancelInvoice,
@@ -58,18 +59,12 @@ export function createPhoenixd({ world, baseUrl, password }: PhoenixdOptions): L
     // The name is ignored.
     authorization: `Basic ${Buffer.from(`:${password}`).toString("base64")}`,
   };
-  /** A node never changes its network, so one answer is enough to check every invoice it makes. */
-  let network: Network | null = null;
-  const info = async (): Promise<NodeInfo> => {
-    const answer = readInfo(await askInfo(api));
-    network = answer.network;
-    return answer;
-  };
+  const { info, network } = knownNetwork(async () => readInfo(await askInfo(api)));
   return {
     traits: TRAITS,
     info,
     balance: () => readBalance(api),
-    createInvoice: async (wanted) => createInvoice(api, network ?? (await info()).network, wanted),
+    createInvoice: async (wanted) => createInvoice(api, await network(), wanted),
     lookupInvoice: (hash) => lookupInvoice(api, hash),
     cancelInvoice: (hash) => cancelInvoice(api, hash),
     settlements: (cursor, signal) => settlements(api, cursor, signal),
@@ -89,10 +84,11 @@ async function askInfo(api: Phoenixd): Promise<Json> {
 
 function readInfo({ nodeId, chain, blockHeight }: Json): NodeInfo {
   const what = "getinfo";
-  if (typeof nodeId !== "string" || !/^0[23][0-9a-f]{64}$/.test(nodeId)) throw malformed(what);
+  const pubkey = publicKey(nodeId);
+  if (!pubkey) throw malformed(what);
   const network = wordOf(NETWORKS, chain);
   if (!network) throw new NodeUnavailable(`${what}: unsupported network`);
-  return { pubkey: nodeId, network, alias: "phoenixd", synced: count(blockHeight) !== null };
+  return { pubkey, network, alias: "phoenixd", synced: count(blockHeight) !== null };
 }
 
 async function readBalance(api: Phoenixd): Promise<NodeBalance> {

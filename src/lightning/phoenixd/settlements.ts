@@ -1,125 +1,81 @@
 /**
  * Settlements of a phoenixd node as they happen. Its WebSocket tells what is paid from now on and repeats nothing, so after
- * connecting the list is read from the cursor on, which is the time of the last settlement that was handed over.
+ * connecting the list is read from the cursor on.
  */
-import type { Millis } from "../../../actors/runtime/world.ts";
 import { hash32, parseObject } from "../answers.ts";
-import { NodeUnavailable, type PaymentHash, type Settlement } from "../port.ts";
+import { TimeCursor, type Told, ToldHashes } from "../told.ts";
 import { settledFrom, settlementOf } from "./invoices.ts";
 import type { Phoenixd } from "./rest.ts";
 
 const CONNECT_MS = 15_000;
-/** Two payments may settle in one order and be told in the other. */
-const OVERLAP_MS = 60_000;
 const MAX_FRAME = 64 * 1024;
-/** Payments that were told and not yet looked up. */
-const MAX_WAITING = 10_000;
-
-interface Told {
-  readonly settlement: Settlement;
-  readonly cursor: string;
-}
 
 /** @throws NodeUnavailable when the connection ends otherwise than by `signal`. @throws RangeError for a cursor that is none. */
 export async function* settlements(api: Phoenixd, cursor: string | null, signal: AbortSignal): AsyncGenerator<Told> {
-  if (cursor !== null && !/^\d{13,15}$/.test(cursor)) throw new RangeError("The cursor is not a time");
-  const events = new Events(api, signal);
+  const from = TimeCursor.parse(cursor);
+  const hashes = new ToldHashes(signal, "websocket: the connection ended");
+  const socket = listen(api, hashes, signal);
   try {
-    if (!(await events.opened())) return;
-    let last: Millis = cursor === null ? api.world.now() : Number(cursor);
-    const told = (settlement: Settlement): Told => {
-      last = Math.max(last, settlement.settledAt);
-      return { settlement, cursor: String(last) };
-    };
-    if (cursor !== null) {
-      const missed = await settledFrom(api, last - OVERLAP_MS);
+    await socket.opened;
+    if (!hashes.isWanted()) return;
+    const time = new TimeCursor(from ?? api.world.now());
+    if (from !== null) {
+      const missed = await settledFrom(api, time.overlap);
       for (const settlement of missed.sort((a, b) => a.settledAt - b.settledAt)) {
         if (signal.aborted) return;
-        yield told(settlement);
+        yield time.told(settlement);
       }
     }
-    for (;;) {
-      const hash = await events.next();
-      if (hash === null) return;
-      // The event is a hint; the node's books are its word.
+    for (let hash = await hashes.next(); hash !== null; hash = await hashes.next()) {
       const settlement = await settlementOf(api, hash);
-      if (settlement) yield told(settlement);
+      if (settlement) yield time.told(settlement);
     }
   } finally {
-    events.close();
+    socket.close();
+    hashes.close();
   }
 }
 
-/** The WebSocket as a queue of payment hashes. */
-class Events {
-  readonly #signal: AbortSignal;
-  readonly #waiting: PaymentHash[] = [];
-  readonly #close: () => void;
-  #state: "connecting" | "open" | "over" = "connecting";
-  #wake: () => void = () => {};
+interface Socket {
+  /** Resolves when it is open, or never will be, or is not wanted any more. */
+  readonly opened: Promise<void>;
+  close(): void;
+}
 
-  constructor({ world, baseUrl, authorization }: Phoenixd, signal: AbortSignal) {
-    this.#signal = signal;
-    const to = (state: "open" | "over") => {
-      if (this.#state !== "over") this.#state = state;
-      this.#wake();
-    };
-    const socket = world.connect(
-      `${baseUrl.replace(/^http/, "ws")}/websocket`,
-      { opened: () => to("open"), received: (text) => this.#received(text), closed: () => to("over") },
-      { headers: { Authorization: authorization } },
-    );
-    const tooLate = world.at(world.now() + CONNECT_MS, () => {
-      if (this.#state === "connecting") to("over");
-    });
-    const stop = () => to("over");
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    this.#close = () => {
+function listen({ world, baseUrl, authorization }: Phoenixd, hashes: ToldHashes, signal: AbortSignal): Socket {
+  let settle: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const over = () => {
+    hashes.end();
+    settle();
+  };
+  const tooLate = world.at(world.now() + CONNECT_MS, over);
+  const socket = world.connect(
+    `${baseUrl.replace(/^http/, "ws")}/websocket`,
+    {
+      opened() {
+        tooLate();
+        settle();
+      },
+      received(text) {
+        const event = text.length <= MAX_FRAME ? parseObject(text) : null;
+        const hash = event?.type === "payment_received" ? hash32(event.paymentHash) : null;
+        if (hash !== null) hashes.add(hash);
+      },
+      closed: over,
+    },
+    { headers: { Authorization: authorization } },
+  );
+  signal.addEventListener("abort", settle, { once: true });
+  if (signal.aborted) settle();
+  return {
+    opened,
+    close() {
       tooLate();
-      signal.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", settle);
       socket.close();
-    };
-  }
-
-  /** False when nobody wants it any more. @throws NodeUnavailable */
-  async opened(): Promise<boolean> {
-    while (this.#state === "connecting") await this.#change();
-    return this.#unlessOver();
-  }
-
-  /** Null when nobody wants it any more. @throws NodeUnavailable */
-  async next(): Promise<PaymentHash | null> {
-    for (;;) {
-      const hash = this.#signal.aborted ? undefined : this.#waiting.shift();
-      if (hash !== undefined) return hash;
-      if (!this.#unlessOver()) return null;
-      await this.#change();
-    }
-  }
-
-  close(): void {
-    this.#close();
-  }
-
-  #received(text: string): void {
-    const event = text.length <= MAX_FRAME ? parseObject(text) : null;
-    const hash = event?.type === "payment_received" ? hash32(event.paymentHash) : null;
-    if (hash === null) return;
-    this.#waiting.push(hash);
-    if (this.#waiting.length > MAX_WAITING) this.#state = "over";
-    this.#wake();
-  }
-
-  #unlessOver(): boolean {
-    if (this.#signal.aborted) return false;
-    if (this.#state === "over") throw new NodeUnavailable("websocket: the connection ended");
-    return true;
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
+    },
+  };
 }
