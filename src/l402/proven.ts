@@ -8,8 +8,9 @@
 import { type HeaderSource, presentedAlone, presentedIn } from "./authorization.ts";
 import { bestOf, type Credential, type Judgement, type Proven, prove } from "./credential.ts";
 
-/** About 1 KB each. */
 const MOST = 10_000;
+/** In characters. Clients send less than 1 KB; who pads a credential that was paid for fills at most 20 MB. */
+const MAX_LENGTH = 2_048;
 
 export class ProvenCredentials {
   /** Least recently used first. */
@@ -27,7 +28,7 @@ export class ProvenCredentials {
   /** As `readCredential` of everything presented in these headers. */
   read(headers: HeaderSource, judgement: Judgement): Credential {
     const alone = presentedAlone(headers);
-    const key = alone === null ? null : Bun.SHA256.hash(alone, "base64");
+    const key = alone === null || alone.length > MAX_LENGTH ? null : Bun.SHA256.hash(alone, "base64");
     const known = key === null ? undefined : this.#known.get(key);
     if (key !== null && known) {
       this.#known.delete(key);

@@ -59,6 +59,12 @@ describe("a remembered credential", () => {
   });
 });
 
+test("what is much longer than clients make it is judged, and not remembered", () => {
+  const proven = new ProvenCredentials();
+  expect(proven.read(headers(`L402${" ".repeat(2_048)}${issue()}:${PREIMAGE}`), now).kind).toBe("paid");
+  expect(proven.size).toBe(0);
+});
+
 test("nothing that costs nothing is remembered, and no more than there is room for", () => {
   const proven = new ProvenCredentials(2);
   for (const value of ["", "Bearer x", "L402 AAAA:00", `L402 ${issue()}`, `L402 ${issue()}:${"00".repeat(32)}`]) {
