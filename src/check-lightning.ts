@@ -7,7 +7,7 @@ import { createNode } from "./node.ts";
 import { CHECK_USAGE, readCheckArguments, runCheck } from "./ops/check-lightning.ts";
 import { bindingOf, openReadOnly } from "./ops/doctor/database.ts";
 import { overhear } from "./ops/lightning-check/overheard.ts";
-import { realAddresses, sandboxAddresses } from "./peers.ts";
+import { addressesOf } from "./peers.ts";
 
 /** Finds the sandbox of this configuration, or starts it. */
 type SandboxFor = (
@@ -33,7 +33,7 @@ export async function checkLightning(
   // The sandbox keeps its books there.
   if (peers.kind === "sandbox") mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const sandbox = await sandboxFor(config, world);
-  const addresses = peers.kind === "real" ? realAddresses(peers) : sandboxAddresses(sandbox.url, peers.node);
+  const addresses = addressesOf(peers, sandbox.url);
   const opened = openReadOnly(dataDir);
   const exitCode = await runCheck(wanted, {
     address: addresses.node,

@@ -17,7 +17,7 @@ import { runHealthcheck } from "./ops/healthcheck.ts";
 import { createLog, type Log } from "./ops/logs.ts";
 import { runMacaroon } from "./ops/macaroon.ts";
 import { runRestore } from "./ops/restore.ts";
-import { createPeers, realAddresses, sandboxAddresses } from "./peers.ts";
+import { addressesOf, createPeers } from "./peers.ts";
 import { RevocationFile } from "./revocations.ts";
 import { readClockOffset } from "./sandbox/clock.ts";
 import { followClock } from "./sandbox/follow.ts";
@@ -115,9 +115,7 @@ async function doctor(args: readonly string[], config: Config): Promise<number> 
     rules: config.banRules,
     peers: async () => {
       const sandbox = await sandboxFor(config, world);
-      const addresses =
-        config.peers.kind === "real" ? realAddresses(config.peers) : sandboxAddresses(sandbox.url, config.peers.node);
-      const { node, provider } = createPeers(world, config, addresses);
+      const { node, provider } = createPeers(world, config, addressesOf(config.peers, sandbox.url));
       return { world, node, provider, close: sandbox.stop };
     },
     out: (line) => console.log(line),
@@ -158,8 +156,7 @@ function rebind(config: Config): number {
   try {
     const unlock = lockDataDir(config.dataDir);
     const journal = openJournal(config.dataDir, world);
-    const peers = config.peers.kind === "real" ? realAddresses(config.peers) : sandboxAddresses("http://127.0.0.1");
-    const { provider } = createPeers(world, config, peers);
+    const { provider } = createPeers(world, config, addressesOf(config.peers, "http://127.0.0.1"));
     const changed = rebindProvider(journal.store, provider.accountFingerprint());
     journal.close();
     unlock();
@@ -216,7 +213,7 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
       await followClock(world, peers.url, { webhookUrl: webhookUrl(config.port), signal: stopping });
     }
     const url = sandbox?.url ?? (peers.kind === "sandbox" ? peers.url : null);
-    const addresses = peers.kind === "real" ? realAddresses(peers) : sandboxAddresses(url ?? "", peers.node);
+    const addresses = addressesOf(peers, url ?? "");
     service = await startService({
       config,
       world,

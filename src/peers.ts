@@ -19,7 +19,11 @@ export interface PeerAddresses {
   readonly sandbox: boolean;
 }
 
-export const realAddresses = (peers: Peers & { kind: "real" }): PeerAddresses => ({
+/** Of the configured peers; those of a sandbox are where it runs. */
+export const addressesOf = (peers: Peers, sandboxUrl: string): PeerAddresses =>
+  peers.kind === "real" ? realAddresses(peers) : sandboxAddresses(sandboxUrl, peers.node);
+
+const realAddresses = (peers: Peers & { kind: "real" }): PeerAddresses => ({
   node: peers.node,
   heroSms: peers.heroSms,
   prices: null,

@@ -106,7 +106,6 @@ export class Store {
     return rows.map((row) => ({ orderId: row.order_id, effect: JSON.parse(row.body) as Effect }));
   }
 
-  /** Rows that cannot be read are left out. */
   /** One after the other, so that a million of them need the memory of a few. Rows that make no sense are left out. */
   *ordersOfKind(kinds: readonly Kind[]): Generator<Order> {
     const marks = kinds.map(() => "?").join(", ");

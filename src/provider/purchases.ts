@@ -96,8 +96,9 @@ export class Purchases {
     if (!(await this.#lanes.enter(lane, key, notAfter))) {
       return { kind: "refused", reason: "lane_closed", retry: "never" };
     }
+    let known: readonly string[];
     try {
-      const known = await this.#present(good);
+      known = await this.#present(good);
       const sentAt = world.now();
       const why = sentAt >= notAfter ? "too_late" : this.#options.mayBuy(good) ? null : "account_protected";
       if (why !== null) {
@@ -110,7 +111,7 @@ export class Purchases {
       this.#lanes.leave(lane, key);
       return { kind: "refused", reason: "provider_unreachable", retry: "later" };
     }
-    const outcome = this.#believed(await this.#send(good), key);
+    const outcome = this.#believed(await this.#send(good), key, known);
     if (outcome.kind === "unknown") {
       this.#close(lane, key);
       if (this.#options.journal.store.isQuarantined(orderOf(key))) this.#resolved(lane, key);
@@ -126,10 +127,10 @@ export class Purchases {
    * An answer that names a number which was there before, or which another order has, is not the answer to this buy, but an old one
    * (a purchase is a GET, and may be answered by a cache). To hand it out would show one customer's codes to another.
    */
-  #believed(outcome: BuyOutcome, key: string): BuyOutcome {
+  #believed(outcome: BuyOutcome, key: string, known: readonly string[]): BuyOutcome {
     if (outcome.kind !== "bought") return outcome;
     const { activationId } = outcome.bought;
-    const isOld = this.#intents.of(key)?.known.has(activationId) === true || !this.#isNobodys(activationId, key);
+    const isOld = known.includes(activationId) || !this.#isNobodys(activationId, key);
     return isOld ? { kind: "unknown", detail: "number_of_another" } : outcome;
   }
 

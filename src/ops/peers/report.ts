@@ -42,32 +42,19 @@ export async function lookAtPeers(db: Database, peers: DoctorPeers, days: number
   const rights = await peers.node.mayPay();
   const evidence = await gather(peers, comparedSince(books, peers.world.now(), days));
   const comparison = await compare(evidence, books, peers.node, true);
-  const loss = books.loss();
-  return {
-    since: evidence.since,
-    payments: evidence.paid !== null,
-    comparison,
-    doubts: doubts(evidence, books, loss, comparison),
-    repaired: null,
-    paused: loss !== null && loss.matchedAt === null,
-    rights,
-  };
+  const found = { comparison, doubts: doubts(evidence, books, books.loss(), comparison), repaired: null };
+  return { ...found, rights, ...factsOf(evidence, books) };
 }
 
 /** @throws NodeUnavailable, ProviderUnavailable, JournalUnavailable: the pause stays then, and so does what was repaired before */
 export async function repairWithPeers(bench: Workbench, peers: DoctorPeers, days: number): Promise<PeersReport> {
   const books = new OurBooks(bench.journal.db);
   const rights = await peers.node.mayPay();
-  const evidence: Evidence = await gather(peers, comparedSince(books, peers.world.now(), days));
+  const evidence = await gather(peers, comparedSince(books, peers.world.now(), days));
   const { comparison, doubts, ...repaired } = await repair(evidence, bench, peers);
-  const loss = books.loss();
-  return {
-    since: evidence.since,
-    payments: evidence.paid !== null,
-    comparison,
-    doubts,
-    repaired,
-    paused: loss !== null && loss.matchedAt === null,
-    rights,
-  };
+  return { comparison, doubts, repaired, rights, ...factsOf(evidence, books) };
+}
+
+function factsOf({ since, paid }: Evidence, books: OurBooks): Pick<PeersReport, "since" | "payments" | "paused"> {
+  return { since, payments: paid !== null, paused: books.loss()?.matchedAt === null };
 }

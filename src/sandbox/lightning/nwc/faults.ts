@@ -1,15 +1,8 @@
 /** The methods under whose names a wallet's answers can be made to fail, and how. */
 import { PAYMENT_FAULTS } from "../payments.ts";
+import { METHODS } from "./methods.ts";
 
-export const NWC_ACTIONS = [
-  "get_info",
-  "get_balance",
-  "make_invoice",
-  "lookup_invoice",
-  "list_transactions",
-  "pay_invoice",
-  "notification",
-] as const;
+export const NWC_ACTIONS = [...METHODS, "notification"] as const;
 export type NwcAction = (typeof NWC_ACTIONS)[number];
 
 /** The wallet does nothing: it says nothing, or why not. */
