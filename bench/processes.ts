@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { outcomeOf } from "../test/support/spawn.ts";
 
 export interface Running {
   readonly pid: number;
@@ -100,11 +101,7 @@ export async function result<T>(args: readonly string[], env: Readonly<Record<st
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { out, err, code } = await outcomeOf(child);
   if (code !== 0) throw new Error(`bun ${args.join(" ").slice(0, 200)} failed:\n${(out + err).slice(-2_000)}`);
   return JSON.parse(out.trim().split("\n").at(-1) ?? "") as T;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SHIPPED_COUNTRIES } from "../../src/catalog/countries.ts";
 import { SHIPPED_SERVICES } from "../../src/catalog/services.ts";
+import { outcomeOf } from "../support/spawn.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -53,11 +54,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 async function refresh(args: string[], url = `http://127.0.0.1:${server.port}`) {
   const command = [process.execPath, join(ROOT, "scripts/refresh-catalog.ts"), ...args];
   const child = Bun.spawn(command, { env: { ...process.env, HEROSMS_URL: url }, stdout: "pipe", stderr: "pipe" });
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { out: stdout, err: stderr, code } = await outcomeOf(child);
   return { stdout, stderr, code };
 }
 

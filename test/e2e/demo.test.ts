@@ -1,6 +1,7 @@
 /** The first of the README's two commands: it must end well on a machine that is set up for something else. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { outcomeOf } from "../support/spawn.ts";
 
 setDefaultTimeout(60_000);
 
@@ -18,11 +19,7 @@ test("the demo shows a purchase, a refund and a rental, and ends with exit code 
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { out, err, code } = await outcomeOf(child);
   expect({ code, err }).toEqual({ code: 0, err: "" });
   const steps = out
     .split("\n")

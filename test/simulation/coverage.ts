@@ -28,7 +28,9 @@ const WORLD: Readonly<Record<WorldFault, readonly Stage[]>> = {
 };
 
 /** Every cell that can be met. */
-export function grid(): ReadonlySet<Cell> {
+export const GRID: ReadonlySet<Cell> = cellsOf();
+
+function cellsOf(): ReadonlySet<Cell> {
   const cells = new Set<Cell>();
   for (const [fault, actions] of callFaults()) for (const stage of stagesOf(actions)) cells.add(`${stage} ${fault}`);
   for (const fault of WORLD_FAULTS) for (const stage of WORLD[fault]) cells.add(`${stage} ${fault}`);

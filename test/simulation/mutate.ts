@@ -11,6 +11,7 @@ import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { outcomeOf } from "../support/spawn.ts";
 import { type Mutant, patched, TOOLS, type Tool } from "./mutants/mutant.ts";
 import { MUTANTS } from "./mutants/mutants.ts";
 import { commitTurn } from "./turn.ts";
@@ -148,11 +149,7 @@ async function run(tree: string, tool: Tool): Promise<Verdict> {
     stderr: "pipe",
   });
   const timer = setTimeout(() => child.kill(), LIMIT_MS);
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { out, err, code } = await outcomeOf(child);
   clearTimeout(timer);
   const invariant = /Invariant (?:broken: )?(\d+)/.exec(err)?.[1] ?? null;
   return {

@@ -4,7 +4,7 @@
  */
 import type { NodeKind } from "../../src/node.ts";
 import { Chance } from "./chance.ts";
-import { type Cell, grid } from "./coverage.ts";
+import { type Cell, GRID } from "./coverage.ts";
 import { type LifeReport, live } from "./life.ts";
 import { type Failure, failureOf, type Replay } from "./shrink.ts";
 
@@ -66,7 +66,7 @@ export function addTo(tally: Tally, { runs, orders, crashes, twice, faults, cell
   }
 }
 
-export const missingFrom = (cells: Counts): Cell[] => [...grid()].filter((cell) => cells[cell] === undefined);
+export const missingFrom = (cells: Counts): Cell[] => [...GRID].filter((cell) => cells[cell] === undefined);
 
 /** @returns the tally, and how a run failed: then that was the last. */
 export async function session(

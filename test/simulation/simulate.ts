@@ -14,7 +14,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { NODE_KINDS, type NodeKind } from "../../src/node.ts";
-import { grid } from "./coverage.ts";
+import { GRID } from "./coverage.ts";
 import { addTo, emptyTally, missingFrom, session, type Tally } from "./session.ts";
 import { shards } from "./shards.ts";
 import { type Failure, failureOf, type Replay, shrink } from "./shrink.ts";
@@ -122,7 +122,7 @@ async function alone({ seed, faults, node, orders, minutes, twice }: Alone): Pro
 }
 
 function progress({ orders, crashes, cells, faults }: Tally): string {
-  const all = grid().size;
+  const all = GRID.size;
   const most = Object.entries(faults)
     .sort(([, a], [, b]) => b - a)
     .slice(0, 4)
@@ -141,7 +141,7 @@ function report({ runs, orders, crashes, twice, faults, cells, kinds, outcomes }
   console.log(`states     ${list(kinds)}`);
   console.log(`faults     ${list(faults)}`);
   console.log(
-    `grid       ${grid().size - missing.length} of ${grid().size} cells of state x fault met${missing.length > 0 ? `; not met: ${missing.join(", ")}` : ""}`,
+    `grid       ${GRID.size - missing.length} of ${GRID.size} cells of state x fault met${missing.length > 0 ? `; not met: ${missing.join(", ")}` : ""}`,
   );
   console.log(
     `${orders} paid orders in ${runs} runs, ${(orders / elapsed()).toFixed(0)}/s, ${crashes} crashes survived; ${twice} seeds lived twice, the same trace; ${elapsed().toFixed(1)} s`,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OrderView } from "../../src/orders/view.ts";
 import type { ProviderView } from "../../src/sandbox/provider/peer.ts";
-import { type SpawnOptions, spawnServer } from "./spawn.ts";
+import { outcomeOf, type SpawnOptions, spawnServer } from "./spawn.ts";
 
 export interface Bought {
   readonly orderId: string;
@@ -195,11 +195,7 @@ export async function runToEnd(
     stderr: "pipe",
   });
   const late = setTimeout(() => child.kill("SIGKILL"), ENDS_WITHIN_MS);
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { out, err, code } = await outcomeOf(child);
   clearTimeout(late);
   return { code, output: out + err };
 }

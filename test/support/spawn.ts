@@ -23,6 +23,16 @@ export type SpawnedServer = ReturnType<typeof spawnServer>;
 const READY_MS = 20_000;
 const MAIN = join(import.meta.dir, "../../src/main.ts");
 
+/** Everything that a process with piped output said, and how it ended. */
+export async function outcomeOf(child: Bun.Subprocess<Bun.SpawnOptions.Writable, "pipe", "pipe">) {
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { out, err, code };
+}
+
 /** Returns at once; `ready` says when it can be talked to. */
 export function spawnServer({ command = [process.execPath, MAIN], env, dataDir, cwd }: SpawnOptions) {
   if (cwd === undefined) mkdirSync(dataDir, { recursive: true });

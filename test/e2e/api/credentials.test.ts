@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { encodeJson } from "../../../src/mpp/wire.ts";
 import { sharedServer } from "../../support/life.ts";
 import type { Bought } from "../../support/server.ts";
+import { outcomeOf } from "../../support/spawn.ts";
 
 setDefaultTimeout(30_000);
 const server = sharedServer();
@@ -15,11 +16,7 @@ async function macaroon(args: readonly string[], input = ""): Promise<{ code: nu
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { out, err, code } = await outcomeOf(child);
   return { code, output: (out + err).trim() };
 }
 

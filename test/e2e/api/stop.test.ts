@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../../support/raw.ts";
 import { startServer } from "../../support/server.ts";
+import { outcomeOf } from "../../support/spawn.ts";
 
 setDefaultTimeout(30_000);
 
@@ -78,11 +79,7 @@ test("a stop that is asked for while the start waits for its node is in order, a
   while (!existsSync(join(dataDir, "orders.sqlite"))) await Bun.sleep(5);
   const asked = performance.now();
   child.kill("SIGTERM");
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { out, err, code } = await outcomeOf(child);
   expect(performance.now() - asked).toBeLessThan(7_000);
   expect({ code, err }).toEqual({ code: 0, err: "" });
   const said = out.trim().split("\n");

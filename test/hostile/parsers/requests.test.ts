@@ -16,6 +16,7 @@ import { loadServices, SHIPPED_SERVICES } from "../../../src/catalog/services.ts
 import { isProblem, PROBLEMS } from "../../../src/orders/problem.ts";
 import { digestOf, interpret } from "../../../src/orders/request.ts";
 import { cpuMs } from "../../support/cpu.ts";
+import { ORDER_FIELDS } from "../fields.ts";
 import { runs, weird } from "./bent.ts";
 
 const NAMES = {
@@ -24,17 +25,6 @@ const NAMES = {
   blockedServices: new Set<string>(),
   blockedCountries: new Set<number>(),
 };
-const FIELDS = [
-  "type",
-  "country",
-  "service",
-  "refundInvoice",
-  "maxPriceSats",
-  "durationMinutes",
-  "orderId",
-  "parentCredential",
-  "notify",
-];
 const orders = new FieldReader(OrderFields);
 const refunds = new FieldReader(RefundFields);
 
@@ -46,7 +36,7 @@ const object = fc
   .array(
     fc.tuple(
       fc.oneof(
-        fc.constantFrom(...FIELDS),
+        fc.constantFrom(...ORDER_FIELDS),
         fc.constantFrom("__proto__", "constructor", "problem"),
         fc.string({ maxLength: 5 }),
       ),

@@ -1,8 +1,23 @@
 /** Planted bugs about what is nobody's business. */
-import type { Mutant } from "./mutant.ts";
+import type { Edit, Mutant } from "./mutant.ts";
 
 const ACCESS = "src/api/access.ts";
 const FRONT = "src/orders/front.ts";
+
+/** A credential is taken for one of whatever order is asked for. */
+const ANY_PAID_ORDER_OPENS: readonly Edit[] = [
+  {
+    file: ACCESS,
+    find: 'if (credential.orderId !== orderId) return credential.kind === "paid" && !credential.expired ? NOT_FOUND : INVALID;',
+    replace: "credential.orderId satisfies string;",
+  },
+  {
+    file: ACCESS,
+    find: "  #judge(headers: HeaderSource, orderId: string | undefined): Credential {",
+    replace:
+      '  #judge(headers: HeaderSource, orderId: string | undefined): Credential {\n    const judged = this.#judged(headers, orderId);\n    return orderId !== undefined && "orderId" in judged ? { ...judged, orderId } : judged;\n  }\n\n  #judged(headers: HeaderSource, orderId: string | undefined): Credential {',
+  },
+];
 
 export const PRIVACY: readonly Mutant[] = [
   {
@@ -39,17 +54,7 @@ export const PRIVACY: readonly Mutant[] = [
     breaks: [14],
     first: "crashes",
     edits: [
-      {
-        file: ACCESS,
-        find: 'if (credential.orderId !== orderId) return credential.kind === "paid" && !credential.expired ? NOT_FOUND : INVALID;',
-        replace: "credential.orderId satisfies string;",
-      },
-      {
-        file: ACCESS,
-        find: "  #judge(headers: HeaderSource, orderId: string | undefined): Credential {",
-        replace:
-          '  #judge(headers: HeaderSource, orderId: string | undefined): Credential {\n    const judged = this.#judged(headers, orderId);\n    return orderId !== undefined && "orderId" in judged ? { ...judged, orderId } : judged;\n  }\n\n  #judged(headers: HeaderSource, orderId: string | undefined): Credential {',
-      },
+      ...ANY_PAID_ORDER_OPENS,
       {
         file: FRONT,
         find: "return order?.terms.paymentHash === bearer.paymentHash ? order : null;",
@@ -63,17 +68,7 @@ export const PRIVACY: readonly Mutant[] = [
     breaks: [17],
     first: "crashes",
     edits: [
-      {
-        file: ACCESS,
-        find: 'if (credential.orderId !== orderId) return credential.kind === "paid" && !credential.expired ? NOT_FOUND : INVALID;',
-        replace: "credential.orderId satisfies string;",
-      },
-      {
-        file: ACCESS,
-        find: "  #judge(headers: HeaderSource, orderId: string | undefined): Credential {",
-        replace:
-          '  #judge(headers: HeaderSource, orderId: string | undefined): Credential {\n    const judged = this.#judged(headers, orderId);\n    return orderId !== undefined && "orderId" in judged ? { ...judged, orderId } : judged;\n  }\n\n  #judged(headers: HeaderSource, orderId: string | undefined): Credential {',
-      },
+      ...ANY_PAID_ORDER_OPENS,
       {
         file: FRONT,
         find: "      if (!order) return notFound();\n      const { kind } = order.state;",
