@@ -5,6 +5,7 @@
  *   bun bench/bench.ts --quick             under two minutes; prints only
  *   bun bench/bench.ts --gate              under forty seconds; prints only
  *   bun bench/bench.ts --only=poll,catalog some rows; prints only
+ *   bun bench/bench.ts --only=memory --minutes=60
  *
  * It never fails for a figure, only when it could not measure.
  */
@@ -20,6 +21,7 @@ import { growth } from "./rows/growth.ts";
 import { journal } from "./rows/journal.ts";
 import { lives } from "./rows/lives.ts";
 import { macaroon } from "./rows/macaroon.ts";
+import { memory } from "./rows/memory.ts";
 import { poll } from "./rows/poll.ts";
 import { restart } from "./rows/restart.ts";
 
@@ -38,8 +40,14 @@ const extent: Extent = gate
     ? { rounds: 3, seconds: 1, connections: CONNECTIONS }
     : { rounds: 3, seconds: 2, connections: CONNECTIONS };
 
+/** Of `--name=number`. */
+function numberOf(name: string, fallback: number): number {
+  const given = process.argv.find((arg) => arg.startsWith(`--${name}=`));
+  return given === undefined ? fallback : Number(given.slice(name.length + 3));
+}
+
 /** `--orders=1000000` starts with that many as well; it takes gigabytes of disk, and minutes. */
-const most = Number(process.argv.find((arg) => arg.startsWith("--orders="))?.slice("--orders=".length) ?? 0);
+const most = numberOf("orders", 0);
 const sizes = quick ? [1_000, 10_000] : [1_000, 10_000, 100_000, ...(most > 100_000 ? [most] : [])];
 
 const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
@@ -52,6 +60,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   deadlines: () => deadlines(quick ? { armed: 20_000, seconds: 3 } : { armed: 100_000, seconds: 10 }),
   growth: () => growth(extent, quick ? 30_000 : Math.max(100_000, most)),
   lives: () => lives({ count: quick ? 40 : 150 }),
+  memory: () => memory({ seconds: numberOf("minutes", quick ? 0.25 : 2) * 60 }),
 };
 
 /** What the gate has time for. */

@@ -18,6 +18,11 @@ export interface LoadJob {
   readonly requestsFile: string;
   /** Where the counter begins, so that rounds do not repeat each other's bodies. */
   readonly from: number;
+  /**
+   * Requests a second at a fixed pace, each on a connection that is free; times then count from when a request was due, so that a server
+   * that falls behind is not excused. Absent: as fast as it answers.
+   */
+  readonly perSecond?: number;
 }
 
 export interface LoadResult {
@@ -63,10 +68,11 @@ async function run(job: LoadJob): Promise<LoadResult> {
       ? (whole[index] as Buffer)
       : `${before}${String(n).padStart(COUNTER.length, "0")}${after}`;
   };
-  const ask = (socket: Socket<Line>) => {
-    socket.data = { sentAt: performance.now(), left: null, head: Buffer.alloc(0) };
+  const ask = (socket: Socket<Line>, dueAt = performance.now()) => {
+    socket.data = { sentAt: dueAt, left: null, head: Buffer.alloc(0) };
     socket.write(next());
   };
+  const free: Socket<Line>[] = [];
   const lost = Promise.withResolvers<never>();
   lost.promise.catch(() => {});
   const take = (socket: Socket<Line>, chunk: Buffer) => {
@@ -87,7 +93,9 @@ async function run(job: LoadJob): Promise<LoadResult> {
     line.left -= rest;
     if (line.left > 0) return;
     times.push(performance.now() - line.sentAt);
-    if (!stopped) ask(socket);
+    if (stopped) return;
+    if (job.perSecond === undefined) ask(socket);
+    else free.push(socket);
   };
   const sockets = await Promise.all(
     Array.from({ length: job.connections }, () =>
@@ -106,15 +114,33 @@ async function run(job: LoadJob): Promise<LoadResult> {
     ),
   );
   const began = performance.now();
-  for (const socket of sockets) ask(socket);
+  let asked = 0;
+  const keepPace = (perSecond: number) => {
+    const dueAt = (n: number) => began + (n * 1_000) / perSecond;
+    for (let now = performance.now(); dueAt(asked) <= now; asked++) {
+      // The one that waited longest: a server closes a connection that is idle for long.
+      const socket = free.shift();
+      if (!socket) return;
+      ask(socket, dueAt(asked));
+    }
+  };
+  const { perSecond } = job;
+  if (perSecond === undefined) for (const socket of sockets) ask(socket);
+  else free.push(...sockets);
+  const pace = perSecond === undefined ? null : setInterval(() => keepPace(perSecond), 1);
   // At least one answer a connection: a server that has just started may take longer than a short round.
   const enough = async () => {
     await Bun.sleep(job.seconds * 1_000);
     const giveUp = performance.now() + ANSWERS_WITHIN_MS;
-    while (times.length < job.connections && performance.now() < giveUp) await Bun.sleep(10);
+    while (
+      times.length < Math.min(job.connections, (job.perSecond ?? Number.POSITIVE_INFINITY) * job.seconds) &&
+      performance.now() < giveUp
+    )
+      await Bun.sleep(10);
   };
   await Promise.race([enough(), lost.promise]);
   stopped = true;
+  if (pace) clearInterval(pace);
   const seconds = (performance.now() - began) / 1_000;
   const requests = times.length;
   for (const socket of sockets) socket.terminate();

@@ -20,3 +20,32 @@ export function spread(values: readonly number[]): Spread {
   const lower = sorted.length % 2 === 0 ? (sorted[sorted.length / 2 - 1] ?? upper) : upper;
   return { median: (upper + lower) / 2, min: quantile(sorted, 0), max: quantile(sorted, 1) };
 }
+
+export interface Slope {
+  /** Change of y per unit of x. */
+  readonly value: number;
+  /** With 95 % confidence it lies between these. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Samples that follow each other closely are much alike, and as independent ones would promise too much: means of so many stretches do. */
+const STRETCHES = 12;
+
+/** Least squares over the means of equal stretches of the points, which are ordered by x. @throws RangeError for too few points */
+export function slope(points: readonly (readonly [number, number])[]): Slope {
+  const size = Math.floor(points.length / STRETCHES);
+  if (size === 0) throw new RangeError(`A slope needs ${STRETCHES} points`);
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const stretches = Array.from({ length: STRETCHES }, (_, n) => {
+    const some = points.slice(n * size, (n + 1) * size);
+    return [mean(some.map(([x]) => x)), mean(some.map(([, y]) => y))] as const;
+  });
+  const [x0, y0] = [mean(stretches.map(([x]) => x)), mean(stretches.map(([, y]) => y))];
+  const spreadX = stretches.reduce((sum, [x]) => sum + (x - x0) ** 2, 0);
+  const value = stretches.reduce((sum, [x, y]) => sum + (x - x0) * (y - y0), 0) / spreadX;
+  const left = stretches.reduce((sum, [x, y]) => sum + (y - y0 - value * (x - x0)) ** 2, 0);
+  // Student's t for ten degrees of freedom.
+  const margin = 2.228 * Math.sqrt(left / (STRETCHES - 2) / spreadX);
+  return { value, low: value - margin, high: value + margin };
+}

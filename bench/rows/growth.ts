@@ -1,11 +1,12 @@
 /** What an order costs when a hundred times as many are stored: opening one and polling one, processor time, with 10,000 and 1,000,000 finished orders. */
 import { cpSync } from "node:fs";
+import type { Held } from "../customer.ts";
 import { COUNTER } from "../load.ts";
 import { get, newFolder, type Peers, type Product, post, startPeers, startProduct } from "../product.ts";
 import type { Row } from "../report.ts";
 import { type Extent, inTurn, type Measured } from "../rounds.ts";
 import { copyOrder } from "../seed.ts";
-import { type Held, waitingOrders } from "./poll.ts";
+import { waitingOrders } from "./poll.ts";
 
 const FEW = 10_000;
 const REAL = 20;

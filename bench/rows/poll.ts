@@ -1,7 +1,6 @@
 /** The call that a service of this kind answers most: a paid order, asked with its credential, while nothing has happened. */
 import { issueL402Macaroon } from "@getalby/lightning-tools/402/l402";
-import type { OrderView } from "../../src/orders/view.ts";
-import type { ChallengeBody } from "../../test/support/server.ts";
+import { buy, gaveUp, type Held, until } from "../customer.ts";
 import { ALBY_SECRET } from "../floor.ts";
 import { floorOf, sampleOf } from "../floors.ts";
 import { get, type Peers, type Product, startPeers, startProduct } from "../product.ts";
@@ -13,39 +12,20 @@ const ORDERS = 100;
 const READY_MS = 120_000;
 const AIM_P99_MS = 5;
 
-export interface Held {
-  readonly orderId: string;
-  readonly authorization: string;
-  readonly preimage: string;
-  readonly paymentHash: string;
-}
-
 /** Buys numbers until `count` orders wait for their SMS. @throws Error when that takes two minutes */
-export async function waitingOrders({ origin }: Product, { control }: Peers, count: number): Promise<Held[]> {
-  const buy = async (): Promise<Held> => {
-    const response = await fetch(`${origin}/v2/l402/order`, { method: "POST", body: '{"service":"tg"}' });
-    const { orderId, macaroon, invoice, error } = (await response.json()) as ChallengeBody;
-    if (response.status !== 402) throw new Error(`No challenge: ${response.status} ${JSON.stringify(error)}`);
-    const { preimage, paymentHash } = await control<Held>("POST", "/wallet/pay", { invoice });
-    return { orderId, authorization: `L402 ${macaroon}:${preimage}`, preimage, paymentHash };
-  };
+export async function waitingOrders(product: Product, peers: Peers, count: number): Promise<Held[]> {
   const giveUp = performance.now() + READY_MS;
   /** Null when no number could be had: on a busy machine the provider's answers may come too late. */
-  const waiting = async (held: Held): Promise<Held | null> => {
-    const { orderId, authorization } = held;
-    for (;;) {
-      const response = await fetch(`${origin}/v2/l402/order/${orderId}`, { headers: { authorization } });
-      const { status } = (await response.json()) as OrderView;
-      if (status === "waiting_for_sms") return held;
-      if (status === "refund_failed") return null;
-      if (performance.now() > giveUp) throw new Error(`Order still ${status} after ${READY_MS} ms`);
-      await Bun.sleep(10);
-    }
+  const waiting = async (): Promise<Held | null> => {
+    const one = await buy(product, peers, { service: "tg" });
+    const order = await until(product, one, (seen) => seen.status === "waiting_for_sms" || gaveUp(seen), 10);
+    return gaveUp(order) ? null : one;
   };
   const held: Held[] = [];
   while (held.length < count) {
-    const some = Array.from({ length: Math.min(8, count - held.length) }, async () => waiting(await buy()));
-    for (const one of await Promise.all(some)) if (one) held.push(one);
+    if (performance.now() > giveUp) throw new Error(`Only ${held.length} orders wait after ${READY_MS} ms`);
+    const some = await Promise.all(Array.from({ length: Math.min(8, count - held.length) }, waiting));
+    for (const one of some) if (one) held.push(one);
   }
   return held;
 }

@@ -1,0 +1,61 @@
+/** A customer of the service and of its loopback peers, for rows whose work is whole lives: over `fetch`, one call after another. */
+import type { OrderView } from "../src/orders/view.ts";
+import type { ChallengeBody } from "../test/support/server.ts";
+import type { Peers, Product } from "./product.ts";
+
+export interface Held {
+  readonly orderId: string;
+  readonly authorization: string;
+  readonly preimage: string;
+  readonly paymentHash: string;
+}
+
+export interface Wanted {
+  readonly service: string;
+  readonly country?: number;
+}
+
+const LIFE_WITHIN_MS = 60_000;
+
+/** Opens an order and pays it. @throws Error when it is refused */
+export async function buy({ origin }: Product, { control }: Peers, wanted: Wanted): Promise<Held> {
+  const response = await fetch(`${origin}/v2/l402/order`, { method: "POST", body: JSON.stringify(wanted) });
+  const { orderId, macaroon, invoice, error } = (await response.json()) as ChallengeBody;
+  if (response.status !== 402) throw new Error(`No challenge: ${response.status} ${JSON.stringify(error)}`);
+  const { preimage, paymentHash } = await control<Held>("POST", "/wallet/pay", { invoice });
+  return { orderId, authorization: `L402 ${macaroon}:${preimage}`, preimage, paymentHash };
+}
+
+export async function read({ origin }: Product, { orderId, authorization }: Held): Promise<OrderView> {
+  const response = await fetch(`${origin}/v2/l402/order/${orderId}`, { headers: { authorization } });
+  return (await response.json()) as OrderView;
+}
+
+/** Polls every `everyMs` until `done`. @throws Error after a minute */
+export async function until(
+  product: Product,
+  held: Held,
+  done: (order: OrderView) => boolean,
+  everyMs: number,
+): Promise<OrderView> {
+  const giveUp = performance.now() + LIFE_WITHIN_MS;
+  for (;;) {
+    const order = await read(product, held);
+    if (done(order)) return order;
+    if (performance.now() > giveUp) throw new Error(`Order still ${order.status} after ${LIFE_WITHIN_MS} ms`);
+    await Bun.sleep(everyMs);
+  }
+}
+
+/** No number could be had, or not in time: the money waits to be given back. */
+export const gaveUp = ({ status }: OrderView): boolean => status === "refund_failed";
+
+/** One life, from its challenge to its code. @returns whether it got there; without a number it does not. */
+export async function live(product: Product, peers: Peers, wanted: Wanted, everyMs: number): Promise<boolean> {
+  const held = await buy(product, peers, wanted);
+  const begun = await until(product, held, (order) => gaveUp(order) || order.phoneNumber !== null, everyMs);
+  if (gaveUp(begun)) return false;
+  await peers.control("POST", "/sms", { phoneNumber: begun.phoneNumber, text: "Your code is 123456" });
+  await until(product, held, ({ code }) => code !== null, everyMs);
+  return true;
+}
