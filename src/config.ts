@@ -12,6 +12,7 @@ import { configuredRelayUrl } from "./nostr/relay-url.ts";
 import { parseSecretKey } from "./notices/keys.ts";
 import { LOG_LEVELS, type LogLevel } from "./ops/logs.ts";
 import { type Multiplier, parseMultiplier } from "./pricing/quote.ts";
+import { DEFAULT_CALLS_PER_SECOND } from "./provider/budget.ts";
 import type { BanRules } from "./provider/guard.ts";
 
 export interface Setting {
@@ -89,6 +90,12 @@ export const SETTINGS = [
   },
   { group: "Provider", name: "HEROSMS_API_KEY", fallback: "", help: "API key of the HeroSMS account.", secret: true },
   { group: "Provider", name: "HEROSMS_URL", fallback: "https://hero-sms.com", help: "Base URL of HeroSMS." },
+  {
+    group: "Provider",
+    name: "PROVIDER_CALLS_PER_SECOND",
+    fallback: String(DEFAULT_CALLS_PER_SECOND),
+    help: "Requests to HeroSMS a second, an eighth of them at once; 5 to 10000. Its rules allow 50: more only for an account with a raised allowance.",
+  },
   {
     group: "Provider",
     name: "WEBHOOK_SECRET",
@@ -267,6 +274,7 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   readonly metricsToken: string | null;
   readonly peers: Peers;
+  readonly providerCallsPerSecond: number;
   /** When the provider bans. */
   readonly banRules: BanRules;
   readonly webhookSecret: string | null;
@@ -337,6 +345,7 @@ export function loadConfig(
     trustedProxies: read.addresses("TRUSTED_PROXIES"),
     metricsToken: read.longSecret("METRICS_TOKEN"),
     peers,
+    providerCallsPerSecond: read.integer("PROVIDER_CALLS_PER_SECOND", 5, 10_000),
     banRules: {
       pair: {
         numbers: read.integer("BAN_PAIR_NUMBERS", 10, 1_000_000),

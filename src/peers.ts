@@ -43,10 +43,16 @@ export const sandboxAddresses = (url: string, node: NodeKind = "lnd"): PeerAddre
 export function createPeers(world: World, config: Config, addresses: PeerAddresses): ServicePeers {
   const { node, heroSms, relays, sandbox } = addresses;
   const outbox = new LateOutbox();
+  const { providerCallsPerSecond: callsPerSecond } = config;
   const troubles = { listener: (_: AccountTrouble) => {} };
   return {
     node: createNode(world, node, outbox),
-    provider: createHeroSms({ world, ...heroSms, onTrouble: (trouble) => troubles.listener(trouble) }),
+    provider: createHeroSms({
+      world,
+      ...heroSms,
+      callsPerSecond,
+      onTrouble: (trouble) => troubles.listener(trouble),
+    }),
     priceSources: priceSources(config, addresses),
     sharedRates: sharedRates(world, config),
     notifier: config.nostr && { ...config.nostr, relays: relays ?? config.nostr.relays },

@@ -1,30 +1,54 @@
 /**
  * How fast we may ask the provider. HeroSMS allows 50 requests a second per account, answers a faster account with error
  * 1020 or 400 and blocks it for 10 s, again on repeat (HeroSMS rules page). Quick bursts were seen to get 429 well below
- * that, so requests are spread: 5 at once, then 40 a second, which is never more than 45 in any one second. Questions that anybody may
- * cause without paying get a small share of that, so that no crowd of askers delays a number or a code that was paid for.
+ * that, so requests are spread: by default 40 a second, of which an eighth may go at once, which is never more than 45 in any one
+ * second. An operator whose account may ask faster says so. Questions that anybody may cause without paying get a small share, so that
+ * no crowd of askers delays a number or a code that was paid for.
  */
 import type { Cancel, Millis, World } from "../../actors/runtime/world.ts";
 
 /**
- * Best first: `urgent` is all that a paying customer waits for, from buying to the code; `poll` is what we ask for ourselves; `quote` is
- * what an order costs before it is opened; `catalog` is for readers.
+ * Best first: `code` is to read the message that a customer waits for; `urgent` is all else that a paying customer waits for; `poll` is what
+ * we ask for ourselves; `quote` is what an order costs before it is opened; `catalog` is for readers.
  */
-export type Priority = "urgent" | "poll" | "quote" | "catalog";
+export type Priority = "code" | "urgent" | "poll" | "quote" | "catalog";
 
-const PRIORITIES = ["urgent", "poll", "quote", "catalog"] as const satisfies readonly Priority[];
+const PRIORITIES = ["code", "urgent", "poll", "quote", "catalog"] as const satisfies readonly Priority[];
 
-const INTERVAL_MS = 25;
-const BURST = 5;
-/** What `quote` and `catalog` may use together: 10 at once (the whole catalog is 8 requests), then 10 a second. */
+/** Well under the 50 that the provider's rules allow, which count bursts as well. */
+export const DEFAULT_CALLS_PER_SECOND = 40;
 const UNPAID: ReadonlySet<Priority> = new Set(["quote", "catalog"]);
-const UNPAID_INTERVAL_MS = 100;
-const UNPAID_BURST = 10;
-/** Longest line of each priority. The short ones are empty again within 2 s: better refused at once than answered late. */
-const MAX_WAITING: Readonly<Record<Priority, number>> = { urgent: 500, poll: 500, quote: 20, catalog: 20 };
+/** The whole catalog is 8 requests. */
+const LEAST_UNPAID_BURST = 10;
+const LEAST_UNPAID_WAITING = 20;
 /** Longer than a block of 10 s, much shorter than the time an order has for buying. */
 const MAX_WAIT_MS = 12_000;
 const MAX_PAUSE_MS = 60_000;
+
+/** What follows from how many calls a second there are. */
+function limitsOf(perSecond: number) {
+  const unpaid = perSecond / 4;
+  // As long as can be served within the longest wait.
+  const paidWaiting = Math.ceil((perSecond * MAX_WAIT_MS) / 1_000) + 20;
+  // Empty again within 2 s: better refused at once than answered late.
+  const unpaidWaiting = Math.max(LEAST_UNPAID_WAITING, Math.floor(unpaid * 2));
+  return {
+    intervalMs: 1_000 / perSecond,
+    /** How many may go at once. The last of them is kept for `code`, which so hardly ever waits. */
+    burst: Math.max(2, Math.floor(perSecond / 8)),
+    /** What `quote` and `catalog` may use together. */
+    unpaidIntervalMs: 1_000 / unpaid,
+    unpaidBurst: Math.max(LEAST_UNPAID_BURST, Math.floor(unpaid)),
+    /** Longest line of each priority. */
+    waiting: {
+      code: paidWaiting,
+      urgent: paidWaiting,
+      poll: paidWaiting,
+      quote: unpaidWaiting,
+      catalog: unpaidWaiting,
+    },
+  } as const;
+}
 
 /** The request was not sent: too many are waiting, or the wait would be too long. */
 export class BudgetRefused extends Error {
@@ -43,7 +67,8 @@ interface Waiter {
 export class RequestBudget {
   readonly #world: World;
   /** Oldest first. */
-  readonly #waiting: Readonly<Record<Priority, Waiter[]>> = { urgent: [], poll: [], quote: [], catalog: [] };
+  readonly #waiting: Readonly<Record<Priority, Waiter[]>> = { code: [], urgent: [], poll: [], quote: [], catalog: [] };
+  readonly #limits: ReturnType<typeof limitsOf>;
   /** When the next request would be due if requests were evenly spaced (generic cell rate algorithm). */
   #due: Millis = 0;
   /** The same for the next one of `quote` or `catalog`. */
@@ -51,8 +76,9 @@ export class RequestBudget {
   #pausedUntil: Millis = 0;
   #disarm: Cancel | null = null;
 
-  constructor(world: World) {
+  constructor(world: World, perSecond = DEFAULT_CALLS_PER_SECOND) {
     this.#world = world;
+    this.#limits = limitsOf(perSecond);
   }
 
   /**
@@ -63,7 +89,7 @@ export class RequestBudget {
     return new Promise((resolve, reject) => {
       const line = this.#waiting[priority];
       const refuse = () => reject(new BudgetRefused());
-      if (line.length >= MAX_WAITING[priority]) return refuse();
+      if (line.length >= this.#limits.waiting[priority]) return refuse();
       line.push({ until: this.#world.now() + MAX_WAIT_MS, go: resolve, giveUp: refuse });
       this.#serve();
     });
@@ -80,14 +106,17 @@ export class RequestBudget {
     this.#disarm?.();
     this.#disarm = null;
     const now = this.#world.now();
+    const { intervalMs, burst, unpaidIntervalMs, unpaidBurst } = this.#limits;
     // A clock that stepped back must not leave us waiting for a time that was only ever near.
-    this.#due = Math.min(this.#due, now + BURST * INTERVAL_MS);
-    this.#unpaidDue = Math.min(this.#unpaidDue, now + UNPAID_BURST * UNPAID_INTERVAL_MS);
+    this.#due = Math.min(this.#due, now + burst * intervalMs);
+    this.#unpaidDue = Math.min(this.#unpaidDue, now + unpaidBurst * unpaidIntervalMs);
     this.#pausedUntil = Math.min(this.#pausedUntil, now + MAX_PAUSE_MS);
     for (;;) {
-      const opens = Math.max(now, this.#pausedUntil, this.#due - (BURST - 1) * INTERVAL_MS);
-      const unpaidOpens = Math.max(opens, this.#unpaidDue - (UNPAID_BURST - 1) * UNPAID_INTERVAL_MS);
-      const opening = (priority: Priority) => (UNPAID.has(priority) ? unpaidOpens : opens);
+      const codeOpens = Math.max(now, this.#pausedUntil, this.#due - (burst - 1) * intervalMs);
+      const opens = Math.max(codeOpens, this.#due - (burst - 2) * intervalMs);
+      const unpaidOpens = Math.max(opens, this.#unpaidDue - (unpaidBurst - 1) * unpaidIntervalMs);
+      const opening = (priority: Priority) =>
+        UNPAID.has(priority) ? unpaidOpens : priority === "code" ? codeOpens : opens;
       for (const priority of PRIORITIES) this.#dismiss(priority, opening(priority));
       const waiting = PRIORITIES.filter((priority) => this.#waiting[priority].length > 0);
       const next = waiting.find((priority) => opening(priority) <= now);
@@ -95,8 +124,8 @@ export class RequestBudget {
         if (waiting.length > 0) this.#disarm = this.#world.at(Math.min(...waiting.map(opening)), () => this.#serve());
         return;
       }
-      this.#due = Math.max(this.#due, now) + INTERVAL_MS;
-      if (UNPAID.has(next)) this.#unpaidDue = Math.max(this.#unpaidDue, now) + UNPAID_INTERVAL_MS;
+      this.#due = Math.max(this.#due, now) + intervalMs;
+      if (UNPAID.has(next)) this.#unpaidDue = Math.max(this.#unpaidDue, now) + unpaidIntervalMs;
       this.#waiting[next].shift()?.go();
     }
   }

@@ -45,23 +45,61 @@ test("never more than 45 requests pass in any one second", async () => {
   for (let index = 0; index < 200; index++) void budget.enter("urgent").then(() => sent.push(world.now()));
   await world.advance(10_000);
   expect(sent).toHaveLength(200);
-  expect(sent.filter((time) => time === sent[0])).toHaveLength(5);
+  expect(sent.filter((time) => time === sent[0])).toHaveLength(4);
   for (const from of sent) {
     expect(sent.filter((time) => time >= from && time < from + 1_000).length).toBeLessThanOrEqual(45);
   }
-  expect((sent.at(-1) ?? 0) - (sent[0] ?? 0)).toBe((200 - 5) * 25);
+  expect((sent.at(-1) ?? 0) - (sent[0] ?? 0)).toBe((200 - 4) * 25);
 });
 
-test("what is urgent goes before polls, polls before quotes, and quotes before the catalog", async () => {
+for (const [perSecond, most] of [
+  [5, 7],
+  [40, 45],
+  [800, 900],
+  [10_000, 11_250],
+] as const) {
+  test(`an allowance of ${perSecond} requests a second is used, and never more than ${most} in any one second`, async () => {
+    const world = new SteeredWorld();
+    const budget = new RequestBudget(world, perSecond);
+    const sent: Millis[] = [];
+    const ask = () => void budget.enter("urgent").then(() => sent.push(world.now()), ask);
+    for (let index = 0; index < perSecond * 3; index++) ask();
+    await world.advance(2_000);
+    expect(sent.length).toBeGreaterThanOrEqual(perSecond * 2);
+    let first = 0;
+    let greatest = 0;
+    sent.forEach((time, index) => {
+      while ((sent[first] ?? 0) <= time - 1_000) first++;
+      greatest = Math.max(greatest, index - first + 1);
+    });
+    expect(greatest).toBeLessThanOrEqual(most);
+  });
+}
+
+test("a code is asked for at once, although others used up what may go at once", async () => {
+  const world = new SteeredWorld();
+  const budget = new RequestBudget(world);
+  for (let index = 0; index < 100; index++) void budget.enter("urgent");
+  await world.advance(1_000);
+  const asked = world.now();
+  let sentAt = 0;
+  void budget.enter("code").then(() => {
+    sentAt = world.now();
+  });
+  await world.advance(1_000);
+  expect(sentAt).toBe(asked);
+});
+
+test("a code goes before what is urgent, that before polls, polls before quotes, and quotes before the catalog", async () => {
   const world = new SteeredWorld();
   const budget = new RequestBudget(world);
   const order: string[] = [];
   budget.pause(100);
-  for (const priority of ["catalog", "quote", "poll", "urgent", "catalog", "poll", "quote", "urgent"] as const) {
+  for (const priority of ["catalog", "quote", "poll", "urgent", "code", "poll", "quote", "urgent"] as const) {
     void budget.enter(priority).then(() => order.push(priority));
   }
   await world.advance(2_000);
-  expect(order).toEqual(["urgent", "urgent", "poll", "poll", "quote", "quote", "catalog", "catalog"]);
+  expect(order).toEqual(["code", "urgent", "urgent", "poll", "poll", "quote", "quote", "catalog"]);
 });
 
 test("a pause holds everything back until it is over", async () => {
@@ -174,14 +212,14 @@ for (const flood of [["quote"], ["catalog"], ["quote", "catalog"]] as const) {
     expect(settled).toBe(500 * flood.length - 20 * flood.length);
     await world.advance(4_000);
     expect(settled).toBe(500 * flood.length);
-    expect(passed).toBe(5 + 20 * flood.length);
+    expect(passed).toBe(4 + 20 * flood.length);
   });
 }
 
 test("a clock that steps back by a day does not stop requests for a day", async () => {
   const world = new SteeredWorld();
   const budget = new RequestBudget(world);
-  for (let index = 0; index < 5; index++) await budget.enter("urgent");
+  for (let index = 0; index < 4; index++) await budget.enter("urgent");
   for (let index = 0; index < 12; index++) void budget.enter("quote");
   await world.advance(500);
   budget.pause(10_000);
@@ -205,7 +243,9 @@ test("a clock that steps back by a day does not stop requests for a day", async 
 
 test("every request is answered once, whatever the order of asking, waiting and pausing", async () => {
   const step = fc.oneof(
-    fc.record({ ask: fc.constantFrom("urgent" as const, "poll" as const, "quote" as const, "catalog" as const) }),
+    fc.record({
+      ask: fc.constantFrom("code" as const, "urgent" as const, "poll" as const, "quote" as const, "catalog" as const),
+    }),
     fc.record({ wait: fc.integer({ min: 0, max: 3_000 }) }),
     fc.record({ pause: fc.integer({ min: -5, max: 20_000 }) }),
   );

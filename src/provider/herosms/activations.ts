@@ -5,6 +5,7 @@
  * answers with a word of its own for each change, so that an answer to something else is not taken for success.
  */
 import { formatMicroUsd, microUsd } from "../../../actors/order/money.ts";
+import type { Priority } from "../budget.ts";
 import type {
   ActivationId,
   BuyActivation,
@@ -52,7 +53,7 @@ export async function buyActivation(client: Client, currency: number, request: B
 
 /** Cancels with refund (setStatus 8). */
 export async function cancel(client: Client, id: ActivationId): Promise<CancelOutcome> {
-  const told = await setStatus(client, id, CANCEL);
+  const told = await setStatus(client, id, CANCEL, "urgent");
   if (isDone(told, "ACCESS_CANCEL")) return { kind: "cancelled" };
   if (told.kind === "text" && told.text === "STATUS_CANCEL") return { kind: "not_active" };
   if (told.kind !== "error" || told.status >= 500) return { kind: "unknown", detail: shortly(told) };
@@ -66,7 +67,8 @@ export async function cancel(client: Client, id: ActivationId): Promise<CancelOu
 
 /** Ends successfully, without refund (setStatus 6). */
 export async function finish(client: Client, id: ActivationId): Promise<FinishOutcome> {
-  const told = await setStatus(client, id, FINISH);
+  // The customer has the code: nobody waits.
+  const told = await setStatus(client, id, FINISH, "poll");
   if (isDone(told, "ACCESS_ACTIVATION")) return { kind: "finished" };
   if (told.kind !== "error" || told.status >= 500) return { kind: "unknown", detail: shortly(told) };
   const refusals: readonly ErrorWord[] = ["BAD_STATUS", "EARLY_CANCEL_DENIED", "FREE_CANCELLATION_EXPIRED"];
@@ -74,8 +76,8 @@ export async function finish(client: Client, id: ActivationId): Promise<FinishOu
   return arrivedOrEnded(id, told) ?? { kind: "unknown", detail: shortly(told) };
 }
 
-function setStatus(client: Client, id: ActivationId, status: number): Promise<Told> {
-  return client.ask({ action: "setStatus", params: { id, status }, priority: "urgent", once: true });
+function setStatus(client: Client, id: ActivationId, status: number, priority: Priority): Promise<Told> {
+  return client.ask({ action: "setStatus", params: { id, status }, priority, once: true });
 }
 
 /** 204 is success by HTTP; an empty 200 could come from anybody on the way. */

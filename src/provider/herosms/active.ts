@@ -16,7 +16,7 @@ import { unavailable } from "./trouble.ts";
 const ACTION = "getActiveActivations";
 /** Largest `limit` documented. */
 const PAGE_SIZE = 100;
-const MAX_PAGES = 100;
+const MAX_PAGES = 250;
 const SUBTYPE_RENTAL = 2;
 /** `activationStatus` (provider's site): 2 is SMS_RECEIVED. */
 const SMS_RECEIVED = 2;
@@ -27,7 +27,7 @@ const SMS_RECEIVED = 2;
  */
 export function createActive(client: Client): () => Promise<ActiveActivation[]> {
   let known: ReadonlyMap<string, Understood> = new Map();
-  return async () => {
+  return together(async () => {
     const understood = new Map<string, Understood>();
     const parse = (value: unknown): ActiveActivation => {
       const row = field.fields(value) ?? {};
@@ -47,6 +47,28 @@ export function createActive(client: Client): () => Promise<ActiveActivation[]> 
     });
     known = understood;
     return rows;
+  });
+}
+
+/**
+ * Reads once at a time, and once for all who asked while it was being read: each gets a list that was begun after it asked. With a hundred
+ * pages of activations, every buy would otherwise read all of them for itself.
+ */
+function together<T>(read: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | null = null;
+  let next: Promise<T> | null = null;
+  const begin = (): Promise<T> => {
+    next = null;
+    const begun = read().finally(() => {
+      if (running === begun) running = null;
+    });
+    running = begun;
+    return begun;
+  };
+  return () => {
+    if (!running) return begin();
+    next ??= running.then(begin, begin);
+    return next;
   };
 }
 

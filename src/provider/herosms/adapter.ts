@@ -24,6 +24,8 @@ export interface HeroSmsOptions {
   readonly apiKey: string;
   /** ISO 4217 numeric code of the account's money. */
   readonly currency?: 840;
+  /** How many calls a second the account may make; default 40. */
+  readonly callsPerSecond?: number;
   /**
    * Told of trouble with the account or the provider as a whole, whichever call met it, in a later turn of the event loop;
    * also when a number was bought in another currency.
@@ -33,8 +35,8 @@ export interface HeroSmsOptions {
 
 /** One per account: all its calls share one request budget. */
 export function createHeroSms(options: HeroSmsOptions): NumberProvider {
-  const { world, baseUrl, apiKey, currency = 840, onTrouble = () => {} } = options;
-  const client = createClient({ world, baseUrl, apiKey, onTrouble });
+  const { world, baseUrl, apiKey, currency = 840, callsPerSecond, onTrouble = () => {} } = options;
+  const client = createClient({ world, baseUrl, apiKey, onTrouble, ...(callsPerSecond && { callsPerSecond }) });
   const rest = createRest(world, client);
   const rentals = createRentals(client, currency);
   const fingerprint = bytesToHex(sha256(utf8ToBytes(`herosms:${apiKey}`))).slice(0, 16);

@@ -40,6 +40,8 @@ export interface ClientOptions {
   readonly world: World;
   readonly baseUrl: string;
   readonly apiKey: string;
+  /** How many calls a second the account may make; default 40. */
+  readonly callsPerSecond?: number;
   readonly onTrouble: (trouble: AccountTrouble) => void;
 }
 
@@ -52,9 +54,9 @@ const UNCONNECTED: readonly string[] = ["ECONNREFUSED", "ENOTFOUND", "EMFILE", "
 const BLOCK_MS = 10_000;
 const DEFAULT_RETRY_AFTER_MS = 2_000;
 
-export function createClient({ world, baseUrl, apiKey, onTrouble }: ClientOptions): Client {
+export function createClient({ world, baseUrl, apiKey, callsPerSecond, onTrouble }: ClientOptions): Client {
   const base = baseUrl.replace(/\/+$/, "");
-  const budget = new RequestBudget(world);
+  const budget = new RequestBudget(world, callsPerSecond);
 
   const report = (trouble: AccountTrouble) => world.soon(() => onTrouble(trouble));
 

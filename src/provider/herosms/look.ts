@@ -1,5 +1,5 @@
 /**
- * How one activation stands and what it received. Somebody who paid waits for it: all its requests are urgent.
+ * How one activation stands and what it received. Somebody who paid waits for it: its requests go before all others.
  *
  * While it is open, getAllSms alone tells: one request. Once it has ended its messages are gone from there (409
  * ACTIVATION_NOT_ACTIVE), and getStatus and the history say how it ended. Only those words move an activation out of "open":
@@ -95,7 +95,7 @@ async function listMessages(client: Client, id: ActivationId): Promise<Listed> {
     read: async (index) => {
       // The documentation does not say whether pages count from 0 or 1. Without `page` it is surely the first.
       const params = { id, size: PAGE_SIZE, ...(index > 0 && { page: index }) };
-      const told = await client.ask({ action: "getAllSms", params, priority: "urgent" });
+      const told = await client.ask({ action: "getAllSms", params, priority: "code" });
       if (!saysEnded(told)) return parsePage(id, told);
       ended = told.kind === "error" && told.word === "ACTIVATION_NOT_ACTIVE" ? "ended" : "missing";
       return { rows: [], total: 0 };
@@ -119,7 +119,7 @@ function parsePage(id: ActivationId, told: Told) {
 
 /** Codes may hold colons, so everything after the first one counts (HeroSMS docs, getStatus). */
 async function askStatus(client: Client, id: ActivationId): Promise<Status> {
-  const told = await client.ask({ action: "getStatus", params: { id }, priority: "urgent" });
+  const told = await client.ask({ action: "getStatus", params: { id }, priority: "code" });
   if (saysEnded(told)) return { kind: "missing" };
   const [, word, rest] = told.kind === "text" ? (/^(STATUS_[A-Z]+(?:_[A-Z]+)*)(?::(.*))?$/s.exec(told.text) ?? []) : [];
   const code = field.text(rest, 200);

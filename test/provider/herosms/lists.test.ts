@@ -60,6 +60,41 @@ describe("the active list", () => {
     }
   });
 
+  test("is read once for all who asked while it was being read, and begun after they asked", async () => {
+    let listed = [row(1)];
+    const { provider, seen } = start({
+      getActiveActivations: async () => {
+        const answer = current(listed.join());
+        await Bun.sleep(20);
+        return answer;
+      },
+    });
+    const first = provider.active();
+    // Once its answer is on its way, something new is there.
+    while (seen.length === 0) await Bun.sleep(1);
+    listed = [row(1), row(2)];
+    const later = [provider.active(), provider.active(), provider.active()];
+    expect(await first).toHaveLength(1);
+    for (const list of await Promise.all(later)) expect(list.map((one) => one.activationId)).toEqual(["1", "2"]);
+    expect(seen).toHaveLength(2);
+    await provider.active();
+    expect(seen).toHaveLength(3);
+  });
+
+  test("is read again for who waited for one that failed", async () => {
+    const { provider, seen } = start({
+      getActiveActivations: async (_, call) => {
+        await Bun.sleep(20);
+        return call === 0 ? [500, "<html>"] : current(row(1));
+      },
+    });
+    const first = provider.active();
+    while (seen.length === 0) await Bun.sleep(1);
+    const second = provider.active();
+    await expect(first).rejects.toMatchObject({ name: "ProviderUnavailable" });
+    expect(await second).toHaveLength(1);
+  });
+
   test("costs one request when it is short", async () => {
     const { provider, seen } = start({ getActiveActivations: pages([row(1), row(2)], current) });
     expect(await provider.active()).toHaveLength(2);
