@@ -14,6 +14,7 @@ import { type LoadedNames, loadNames } from "./names.ts";
 import { runBackup } from "./ops/backup.ts";
 import { runDoctor } from "./ops/doctor.ts";
 import { runHealthcheck } from "./ops/healthcheck.ts";
+import { standardOutput } from "./ops/log-output.ts";
 import { createLog, type Log } from "./ops/logs.ts";
 import { runMacaroon } from "./ops/macaroon.ts";
 import { runRestore } from "./ops/restore.ts";
@@ -188,7 +189,13 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
   const embedded = peers.kind === "sandbox" && peers.url === null;
   const world = new RealWorld(embedded ? readClockOffset(config.dataDir) : 0);
   const pretty = config.logFormat === "pretty" || (config.logFormat === "auto" && process.stdout.isTTY === true);
-  const log = createLog({ level: config.logLevel, pretty, name: "l402-numbers", now: () => world.now() });
+  const log = createLog({
+    level: config.logLevel,
+    pretty,
+    name: "l402-numbers",
+    now: () => world.now(),
+    destination: standardOutput(world),
+  });
   for (const problem of ignored) log.error({ problem }, "refreshed list ignored");
   // Before anything starts: a stop may be asked for at any moment, also while a first boot waits for its node.
   const stopping = stopSignal(log);

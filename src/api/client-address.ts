@@ -19,9 +19,12 @@ export interface Client {
 /** More proxies in a row than anyone runs. */
 const MAX_HOPS = 16;
 const MAX_HEADER = 2 * 1024;
+const MAX_REMEMBERED = 10_000;
 
 export class ClientAddresses {
   readonly #proxies: AddressSet;
+  /** Who came without a proxy, by the socket's address: that alone says who they are, and they come again. */
+  readonly #direct = new Map<string, Client>();
 
   /** @throws RangeError when an entry is no address or CIDR block. */
   constructor(trustedProxies: readonly string[]) {
@@ -29,10 +32,19 @@ export class ClientAddresses {
   }
 
   of(headers: Headers, socket: string | null): Client {
+    const known = socket === null ? undefined : this.#direct.get(socket);
+    if (known) return known;
     const direct = socket === null ? null : parseAddress(socket);
     const proxied = direct !== null && !this.#proxies.isEmpty && this.#proxies.has(direct);
     const address = proxied ? this.#behind(direct, headers.get("x-forwarded-for") ?? "") : direct;
-    return { address, bucket: bucketOf(address), network: networkOf(address), proxied };
+    const client = { address, bucket: bucketOf(address), network: networkOf(address), proxied };
+    if (socket !== null && !proxied) this.#remember(socket, client);
+    return client;
+  }
+
+  #remember(socket: string, client: Client): void {
+    if (this.#direct.size >= MAX_REMEMBERED) this.#direct.clear();
+    this.#direct.set(socket, client);
   }
 
   #behind(proxy: Address, header: string): Address {

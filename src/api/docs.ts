@@ -6,7 +6,7 @@ import type { ApiConfig } from "./config.ts";
 import { openApiDocument } from "./document.ts";
 import type { Call, Gate, Respond } from "./gate.ts";
 import { describe, type RouteDoc } from "./openapi.ts";
-import { cached, type Representation, represent } from "./replies.ts";
+import { cached, type Reply, type Representation, represent, withHeaders } from "./replies.ts";
 
 export interface DocsRoutes {
   readonly gate: Gate;
@@ -45,12 +45,8 @@ const START = `SwaggerUIBundle({ url: "/docs/json", dom_id: "#swagger-ui", valid
 export function docsRoutes({ gate, config, plugins }: DocsRoutes) {
   const spec: AnyElysia[] = [...plugins];
   const show = document("text/html; charset=utf-8", async () => PAGE);
-  const page: Respond = async (call) => {
-    const response = await show(call);
-    response.headers.set("content-security-policy", PAGE_POLICY);
-    response.headers.set("referrer-policy", "no-referrer");
-    return response;
-  };
+  const page: Respond = async (call) =>
+    withHeaders(await show(call), { "content-security-policy": PAGE_POLICY, "referrer-policy": "no-referrer" });
 
   const docs = new Elysia({ name: "docs" })
     .get("/docs", gate.route("GET /docs", { limit: "reads" }, page), { parse: "none", detail: describe(PAGE_DOC) })
@@ -100,7 +96,7 @@ const HIDDEN = { parse: "none", detail: { hide: true } } as const;
 const file = (path: string): Promise<string> => Bun.file(path).text();
 
 /** A document that is made on the first request and kept. */
-function document(contentType: string, make: () => Promise<string>): (call: Call) => Promise<Response> {
+function document(contentType: string, make: () => Promise<string>): (call: Call) => Promise<Reply> {
   let made: Promise<Representation> | null = null;
   return async ({ request }) => {
     made ??= make().then((text) => represent(new TextEncoder().encode(text)));

@@ -1,6 +1,6 @@
 /** How a refusal looks on the wire: one shape for every status (docs/architecture.md, "HTTP"). */
 import { PROBLEMS, type Problem, problem } from "../orders/problem.ts";
-import { json } from "./replies.ts";
+import { json, type Reply, withHeaders } from "./replies.ts";
 
 /** The body's `error` member. */
 export function errorBody(refusal: Problem, requestId: string): Record<string, unknown> {
@@ -18,13 +18,13 @@ export function errorBody(refusal: Problem, requestId: string): Record<string, u
 }
 
 /** A complete answer. `more` are members beside `error`. */
-export function refuse(refusal: Problem, requestId: string, more: Readonly<Record<string, unknown>> = {}): Response {
+export function refuse(refusal: Problem, requestId: string, more: Readonly<Record<string, unknown>> = {}): Reply {
   const { status } = PROBLEMS[refusal.problem];
-  const response = json({ error: errorBody(refusal, requestId), ...more }, status);
-  if (refusal.retryAfterSeconds !== undefined) {
-    response.headers.set("retry-after", String(wholeSeconds(refusal.retryAfterSeconds)));
-  }
-  return response;
+  const reply = json({ error: errorBody(refusal, requestId), ...more }, status);
+  const { retryAfterSeconds } = refusal;
+  return retryAfterSeconds === undefined
+    ? reply
+    : withHeaders(reply, { "retry-after": String(wholeSeconds(retryAfterSeconds)) });
 }
 
 /** Rounded up: who comes back a moment early is refused again. */

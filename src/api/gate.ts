@@ -5,14 +5,15 @@
  */
 import type { Millis, World } from "../../actors/runtime/world.ts";
 import type { Counter, Histogram, Metrics } from "../ops/metrics.ts";
-import { PROBLEMS, type Problem, problem } from "../orders/problem.ts";
+import { isProblem, PROBLEMS, type Problem, problem } from "../orders/problem.ts";
 import { AccessLog, type ApiLog, PREFLIGHT, type RouteLabel, UNMATCHED } from "./access-log.ts";
 import { type Client, ClientAddresses } from "./client-address.ts";
 import type { ApiConfig } from "./config.ts";
 import { INTERNAL, noRoute, refuse } from "./errors.ts";
 import { announcedTooLarge } from "./limits.ts";
 import { Allowance } from "./rate-limit.ts";
-import { newRequestId } from "./request-id.ts";
+import { type Reply, withHeaders } from "./replies.ts";
+import { RequestIds } from "./request-id.ts";
 import { methodsOf, ROUTES, type Route } from "./routes.ts";
 import { targetOf } from "./target.ts";
 
@@ -25,7 +26,7 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
 }
 
-export type Answer = Response | Problem;
+export type Answer = Reply | Problem;
 export type Respond = (call: Call) => Answer | Promise<Answer>;
 
 export interface Rules {
@@ -56,7 +57,13 @@ const STATUSES = [
 ];
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-const EXPOSED = "WWW-Authenticate, Retry-After, Payment-Receipt, X-Request-Id";
+/** The headers of every answer, and of those that pages of other sites may read. */
+const EVERYWHERE = { "x-content-type-options": "nosniff" };
+const FOR_ANY_SITE = {
+  ...EVERYWHERE,
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": "WWW-Authenticate, Retry-After, Payment-Receipt, X-Request-Id",
+};
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
   "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Accept-Payment",
@@ -67,6 +74,7 @@ export class Gate {
   readonly world: World;
   readonly #log: ApiLog;
   readonly #lines: AccessLog;
+  readonly #ids: RequestIds;
   readonly #clients: ClientAddresses;
   readonly #allowances: Readonly<Record<keyof ApiConfig["limits"], Allowance>>;
   readonly #requests: Counter<{ readonly route: readonly string[]; readonly status: readonly string[] }>;
@@ -77,6 +85,7 @@ export class Gate {
     this.world = world;
     this.#log = log;
     this.#lines = new AccessLog(log);
+    this.#ids = new RequestIds(world);
     this.#clients = new ClientAddresses(config.trustedProxies);
     this.#allowances = { orders: new Allowance(config.limits.orders), reads: new Allowance(config.limits.reads) };
     const route: readonly string[] = [...ROUTES, UNMATCHED, PREFLIGHT];
@@ -87,12 +96,12 @@ export class Gate {
   }
 
   /** Makes the handler of a route. */
-  route(route: Route, rules: Rules, respond: Respond): (arrival: Arrival) => Promise<Response> {
+  route(route: Route, rules: Rules, respond: Respond): (arrival: Arrival) => Response | Promise<Response> {
     return ({ request, server, params }) => this.#pass(route, rules, respond, { request, server, params });
   }
 
   /** What no route took: a preflight, an unknown path or the wrong method. */
-  unmatched({ request, server }: Omit<Arrival, "params">): Promise<Response> {
+  unmatched({ request, server }: Omit<Arrival, "params">): Response | Promise<Response> {
     const arrival = { request, server, params: {} };
     if (request.method === "OPTIONS") return this.#pass(PREFLIGHT, { limit: "none" }, preflight, arrival);
     return this.#pass(UNMATCHED, { limit: "reads" }, unknownRoute, arrival);
@@ -100,24 +109,31 @@ export class Gate {
 
   /** The last net, for what was thrown outside a route's handler. */
   broken(error: unknown): Response {
-    const requestId = newRequestId(this.world);
+    const requestId = this.#ids.next();
     this.#log.error({ err: error, requestId }, "Request failed outside its route");
     return dressed(refuse(INTERNAL, requestId), requestId, {});
   }
 
-  async #pass(route: RouteLabel, rules: Rules, respond: Respond, arrival: Arrival): Promise<Response> {
+  /** At once where the answer is known at once: a promise costs a poll as much as its whole work. */
+  #pass(route: RouteLabel, rules: Rules, respond: Respond, arrival: Arrival): Response | Promise<Response> {
     const began = this.world.now();
-    const requestId = newRequestId(this.world);
-    let response: Response;
-    try {
-      const answer = await this.#answer(rules, respond, arrival, requestId, began);
-      response = answer instanceof Response ? answer : refuse(answer, requestId);
-    } catch (error) {
+    const requestId = this.#ids.next();
+    const finish = (answer: Answer): Response => {
+      const reply = isProblem(answer) ? refuse(answer, requestId) : answer;
+      this.#record(route, rules, arrival.request.method, requestId, reply.status, began);
+      return dressed(reply, requestId, rules);
+    };
+    const fail = (error: unknown): Response => {
       this.#log.error({ err: error, requestId, route }, "Request failed");
-      response = refuse(INTERNAL, requestId);
+      return finish(INTERNAL);
+    };
+    let answer: Answer | Promise<Answer>;
+    try {
+      answer = this.#answer(rules, respond, arrival, requestId, began);
+    } catch (error) {
+      return fail(error);
     }
-    this.#record(route, rules, arrival.request.method, requestId, response.status, began);
-    return dressed(response, requestId, rules);
+    return answer instanceof Promise ? answer.then(finish, fail) : finish(answer);
   }
 
   #answer(
@@ -146,22 +162,16 @@ export class Gate {
 }
 
 /** The headers of every answer. */
-function dressed(response: Response, requestId: string, { sameOrigin }: Pick<Rules, "sameOrigin">): Response {
-  const { headers } = response;
-  headers.set("x-request-id", requestId);
-  headers.set("x-content-type-options", "nosniff");
-  if (!sameOrigin) {
-    headers.set("access-control-allow-origin", "*");
-    headers.set("access-control-expose-headers", EXPOSED);
-  }
-  return response;
+function dressed(reply: Reply, requestId: string, { sameOrigin }: Pick<Rules, "sameOrigin">): Response {
+  const { status, headers, body } = reply;
+  const common = sameOrigin ? EVERYWHERE : FOR_ANY_SITE;
+  return new Response(body, { status, headers: { ...headers, "x-request-id": requestId, ...common } });
 }
 
-const preflight: Respond = () => new Response(null, { status: 204, headers: PREFLIGHT_HEADERS });
+const preflight: Respond = () => ({ status: 204, headers: PREFLIGHT_HEADERS, body: null });
 
 const unknownRoute: Respond = ({ request, requestId }) => {
   const methods = methodsOf(targetOf(request).path);
-  const response = refuse(noRoute(methods), requestId);
-  if (methods.length > 0) response.headers.set("allow", [...methods, "OPTIONS"].join(", "));
-  return response;
+  const reply = refuse(noRoute(methods), requestId);
+  return methods.length > 0 ? withHeaders(reply, { allow: [...methods, "OPTIONS"].join(", ") }) : reply;
 };

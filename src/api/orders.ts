@@ -6,7 +6,7 @@ import { Elysia } from "elysia";
 import { allows, type Capability } from "../l402/caveats.ts";
 import { placeOf } from "../mpp/accept.ts";
 import type { PaymentFault } from "../mpp/credential.ts";
-import type { Bearer, Challenge, OrderDesk, OrderRequest } from "../orders/desk.ts";
+import type { Bearer, Challenge, Eventually, OrderDesk, OrderRequest } from "../orders/desk.ts";
 import { isProblem, type Problem, problem } from "../orders/problem.ts";
 import type { OrderView } from "../orders/view.ts";
 import type { Access, Opened } from "./access.ts";
@@ -20,7 +20,7 @@ import { describe } from "./openapi.ts";
 import { CANCEL_DOC, LINK_DOC, ORDER_DOC, PROBE_DOC, PURCHASE_DOC, REFUND_DOC } from "./orders-doc.ts";
 import { type PaymentScheme, paymentProblem } from "./payment-scheme.ts";
 import { TokenBuckets } from "./rate-limit.ts";
-import { json } from "./replies.ts";
+import { json, jsonText, type Reply, withHeaders } from "./replies.ts";
 import { OrderFields, RefundFields } from "./schemas.ts";
 import { canWithdraw, linkOf, NO_LINKS } from "./withdraw.ts";
 
@@ -50,10 +50,10 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
     const accepts = call.request.headers.get("accept-payment");
     const isPaymentClient = fault !== null || placeOf(accepts) === "first";
     const body = { ...challengeBody(challenge), ...(isPaymentClient && paymentProblem(fault)) };
-    const response = refuse(UNPAID, call.requestId, body);
-    response.headers.set("www-authenticate", payments.challenges(challenge, accepts));
-    if (isPaymentClient) response.headers.set("content-type", "application/problem+json");
-    return response;
+    return withHeaders(refuse(UNPAID, call.requestId, body), {
+      "www-authenticate": payments.challenges(challenge, accepts),
+      ...(isPaymentClient && { "content-type": "application/problem+json" }),
+    });
   };
 
   /**
@@ -62,36 +62,37 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
    */
   const sameChallengeOr = (challenge: Challenge | Problem, call: Call): Answer => {
     if (isProblem(challenge)) return challenge;
-    const response = refuse(UNPAID, call.requestId, challengeBody(challenge));
-    response.headers.set("www-authenticate", challenge.header);
-    return response;
+    return withHeaders(refuse(UNPAID, call.requestId, challengeBody(challenge)), {
+      "www-authenticate": challenge.header,
+    });
   };
 
   const orderOr = (order: OrderView | Problem, opened: Opened | null): Answer => {
     if (isProblem(order)) return order;
-    if (opened === null) return json(order);
+    if (opened === null) return jsonText(textOf(order));
     const { bearer, proof } = opened;
-    if (proof === null) return json(allows(bearer.capabilities, "read") ? order : veiled(order));
+    if (proof === null) return allows(bearer.capabilities, "read") ? jsonText(textOf(order)) : json(veiled(order));
     // From here on the client can go on with L402: the same preimage, and this macaroon.
-    const response = json({ ...order, macaroon: desk.macaroonOf(bearer) });
-    response.headers.set("payment-receipt", payments.receipt(proof));
-    response.headers.set("cache-control", "private, no-store");
-    return response;
+    return withHeaders(json({ ...order, macaroon: desk.macaroonOf(bearer) }), {
+      "payment-receipt": payments.receipt(proof),
+      "cache-control": "private, no-store",
+    });
   };
 
   /** One order's routes: the credential first, before anything is looked up or done. */
-  const withOrder = async (
+  const withOrder = (
     call: Call,
     capability: Capability,
-    act: (bearer: Bearer) => Promise<OrderView | Problem>,
-  ): Promise<Answer> => {
+    act: (bearer: Bearer) => Eventually<OrderView | Problem>,
+  ): Eventually<Answer> => {
     const orderId = call.params.id ?? "";
     const opening = access.open(call.request.headers, orderId, capability);
     if (isProblem(opening)) return opening;
     if (opening.kind === "unpaid") {
-      return sameChallengeOr(await desk.challengeAgain(orderId, opening.macaroon), call);
+      return desk.challengeAgain(orderId, opening.macaroon).then((challenge) => sameChallengeOr(challenge, call));
     }
-    return orderOr(await act(opening.bearer), opening);
+    const order = act(opening.bearer);
+    return order instanceof Promise ? order.then((one) => orderOr(one, opening)) : orderOr(order, opening);
   };
 
   const redirects = new TokenBuckets(REDIRECTS);
@@ -179,7 +180,7 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
   const read = (call: Call) => withOrder(call, "read", (bearer) => desk.read(bearer));
 
   // HEAD opens no order and reads no code, and a 402 or 200 that did not would be a lie.
-  const noHead = (allow: string) => () => new Response(null, { status: 405, headers: { allow } });
+  const noHead = (allow: string) => (): Reply => ({ status: 405, headers: { allow }, body: null });
 
   return new Elysia({ name: "orders" })
     .post("/v2/l402/order", gate.route("POST /v2/l402/order", { limit: "orders" }, create), {
@@ -215,6 +216,17 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
       gate.route("POST /v2/l402/order/:id/refund-invoice", { limit: "reads" }, setRefundInvoice),
       { parse: "none", detail: describe(REFUND_DOC) },
     );
+}
+
+/** Texts of views, for as long as the desk gives out the same view. */
+const texts = new WeakMap<OrderView, string>();
+
+function textOf(order: OrderView): string {
+  const known = texts.get(order);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(order);
+  texts.set(order, text);
+  return text;
 }
 
 const HIDDEN = { parse: "none", detail: { hide: true } } as const;

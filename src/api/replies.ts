@@ -2,17 +2,32 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-/** Not to be kept by anyone: the answer is about one order or one moment. */
-export function json(value: unknown, status = 200): Response {
-  return new Response(JSON.stringify(value), {
-    status,
-    headers: { "content-type": "application/json", "cache-control": "no-store" },
-  });
+/** What a route says. The gate makes the one `Response` of it, because each header that is set on a finished one costs again. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array<ArrayBuffer> | null;
 }
 
-export function text(body: string, contentType: string, cacheControl: string): Response {
-  return new Response(body, { headers: { "content-type": contentType, "cache-control": cacheControl } });
-}
+/** The same reply with more headers, or others in place of its own. */
+export const withHeaders = (reply: Reply, headers: Readonly<Record<string, string>>): Reply => ({
+  ...reply,
+  headers: { ...reply.headers, ...headers },
+});
+
+const NOT_KEPT = { "content-type": "application/json", "cache-control": "no-store" };
+
+/** Not to be kept by anyone: the answer is about one order or one moment. */
+export const json = (value: unknown, status = 200): Reply => jsonText(JSON.stringify(value), status);
+
+/** The same of a value that is text already. */
+export const jsonText = (body: string, status = 200): Reply => ({ status, headers: NOT_KEPT, body });
+
+export const text = (body: string, contentType: string, cacheControl: string): Reply => ({
+  status: 200,
+  headers: { "content-type": contentType, "cache-control": cacheControl },
+  body,
+});
 
 /** One document in both encodings, prepared once. */
 export interface Representation {
@@ -33,7 +48,7 @@ export function cached(
   document: Representation,
   contentType: string,
   cacheControl: string,
-): Response {
+): Reply {
   const zipped = takesGzip(request.headers.get("accept-encoding") ?? "");
   const headers: Record<string, string> = {
     // Two encodings are two representations: a strong tag must tell them apart (RFC 9110, section 8.8.3.3).
@@ -42,11 +57,11 @@ export function cached(
     vary: "Accept-Encoding",
   };
   if (isKnown(request.headers.get("if-none-match") ?? "", document.etag)) {
-    return new Response(null, { status: 304, headers });
+    return { status: 304, headers, body: null };
   }
   headers["content-type"] = contentType;
   if (zipped) headers["content-encoding"] = "gzip";
-  return new Response(zipped ? document.gzip : document.plain, { headers });
+  return { status: 200, headers, body: zipped ? document.gzip : document.plain };
 }
 
 /** `Accept-Encoding` names gzip, or anything, without refusing it (RFC 9110, section 12.5.3). */

@@ -3,12 +3,12 @@
  * through the scrubber first; there is no way around it, because pino itself is not handed out. (Its own hooks would
  * miss the bindings of child loggers, whose formatter pino resets.)
  *
- * All in-process and synchronous: pino's worker transports load files by path, which a single-file build does not have,
- * and lose the last lines of a crash.
+ * All in-process: pino's worker transports load files by path, which a single-file build does not have, and lose the last lines of a crash.
  */
 import pino from "pino";
 import { prettyFactory } from "pino-pretty";
 import { iso, type Millis } from "../../actors/runtime/world.ts";
+import type { LogDestination } from "./log-output.ts";
 import { scrub, scrubText } from "./redact.ts";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -37,11 +37,6 @@ export interface Log {
   child(fields: LogFields): Log;
 }
 
-export interface LogDestination {
-  /** One or more complete lines. */
-  write(text: string): void;
-}
-
 export interface LogOptions {
   readonly level: LogLevel;
   /** Readable lines instead of JSON. */
@@ -50,12 +45,11 @@ export interface LogOptions {
   readonly name: string;
   /** The clock of the lines. */
   readonly now: () => Millis;
-  /** Default: standard output, written synchronously. */
-  readonly destination?: LogDestination;
+  readonly destination: LogDestination;
 }
 
 export function createLog(options: LogOptions): Log {
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  const { destination } = options;
   const base = pino(
     {
       level: options.level,
@@ -69,7 +63,7 @@ export function createLog(options: LogOptions): Log {
     },
     options.pretty ? prettyTo(destination) : destination,
   );
-  return wrap(base);
+  return wrap(base, () => destination.flush?.());
 }
 
 function prettyTo(destination: LogDestination): LogDestination {
@@ -77,17 +71,22 @@ function prettyTo(destination: LogDestination): LogDestination {
   return { write: (line) => destination.write(pretty(line)) };
 }
 
-function wrap(logger: pino.Logger): Log {
+/** @param urgent called after a line that must not be lost with the process: a warning, or worse */
+function wrap(logger: pino.Logger, urgent: () => void): Log {
   const method =
     (level: Exclude<LogLevel, "silent">): LogMethod =>
     (first: string | LogFields | Error, message?: string) => {
       if (!logger.isLevelEnabled(level)) return;
-      if (typeof first === "string") return logger[level](scrubText(first));
-      const fields = first instanceof Error ? { err: first } : first;
-      const text = message ?? (first instanceof Error ? String(first.message) : undefined);
-      // The message is never a format string: it is complete, and its "%" mean nothing.
-      logger[level](scrub(fields), text === undefined ? undefined : scrubText(text));
+      write(level, first, message);
+      if (level === "warn" || level === "error" || level === "fatal") urgent();
     };
+  const write = (level: Exclude<LogLevel, "silent">, first: string | LogFields | Error, message?: string) => {
+    if (typeof first === "string") return logger[level](scrubText(first));
+    const fields = first instanceof Error ? { err: first } : first;
+    const text = message ?? (first instanceof Error ? String(first.message) : undefined);
+    // The message is never a format string: it is complete, and its "%" mean nothing.
+    logger[level](scrub(fields), text === undefined ? undefined : scrubText(text));
+  };
   return {
     trace: method("trace"),
     debug: method("debug"),
@@ -95,6 +94,6 @@ function wrap(logger: pino.Logger): Log {
     warn: method("warn"),
     error: method("error"),
     fatal: method("fatal"),
-    child: (fields) => wrap(logger.child(scrub(fields) as LogFields)),
+    child: (fields) => wrap(logger.child(scrub(fields) as LogFields), urgent),
   };
 }

@@ -15,6 +15,9 @@ const MAX_NODES = 1_000;
 /** Characters looked at in one record. */
 const MAX_RECORD_TEXT = 64 * 1024;
 const MAX_ERROR_CODE = 64;
+/** Texts and names that are remembered, of at most this length each. */
+const MAX_REMEMBERED = 1_000;
+const MAX_REMEMBERED_LENGTH = 48;
 /** What an error's record shows by its own rules, not as a plain field. */
 const ERROR_FIELDS = new Set(["name", "message", "stack", "code", "cause", "errors"]);
 
@@ -29,13 +32,23 @@ const SECRET_NAMES = new Set(
 const SECRET_ENDINGS =
   /(?:authorization|macaroon|preimage|invoice|bolt11|paymentrequest|apikey|privatekey|secretkey|rootkey|secret|password|passphrase|token|credential|phonenumber|verificationcode|idempotencykey)s?(?:hex)?$/;
 
+/** What was said of a name; nearly all names are written in our sources, and come again with every line. */
+const judged = new Map<string, boolean>();
+
 /** Whether a field of this name is masked whatever it holds. */
 export function isSecretName(name: string): boolean {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
   const plain = name
     .slice(0, 128)
     .toLowerCase()
     .replace(/[^a-z0-9]/g, "");
-  return SECRET_NAMES.has(plain) || SECRET_ENDINGS.test(plain);
+  const secret = SECRET_NAMES.has(plain) || SECRET_ENDINGS.test(plain);
+  if (name.length <= MAX_REMEMBERED_LENGTH) {
+    if (judged.size >= MAX_REMEMBERED) judged.clear();
+    judged.set(name, secret);
+  }
+  return secret;
 }
 
 /** What secrets look like inside a text, and what is left of them. The order matters: whole headers come first. */
@@ -79,16 +92,17 @@ const CONTROL = /[^\P{Cc}\n\t]/gu;
 
 /** Short texts in which nothing was found: field names, routes, methods, which every line of the log repeats. */
 const harmless = new Set<string>();
-const MAX_HARMLESS = 1_000;
-const MAX_HARMLESS_LENGTH = 48;
+
+/** No pattern fits a word as short as this, without punctuation; names of requests are such words, and come once each. */
+const SHORT_WORD = /^[\w-]{1,12}$/;
 
 /** A text without secrets, at most 8 KiB of it. The same text is always answered alike, so what was harmless once is not searched again. */
 export function scrubText(text: string): string {
-  if (harmless.has(text)) return text;
+  if (SHORT_WORD.test(text) || harmless.has(text)) return text;
   const clean = searched(text);
-  if (clean === text && text.length <= MAX_HARMLESS_LENGTH) {
-    // All of them, rather than the oldest: names of requests come once each, and the rest is back after a few lines.
-    if (harmless.size >= MAX_HARMLESS) harmless.clear();
+  if (clean === text && text.length <= MAX_REMEMBERED_LENGTH) {
+    // All of them, rather than the oldest: what comes often is back after a few lines.
+    if (harmless.size >= MAX_REMEMBERED) harmless.clear();
     harmless.add(text);
   }
   return clean;

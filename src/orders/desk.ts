@@ -65,11 +65,14 @@ export interface Challenge {
 
 export type Created = Challenge | { readonly kind: "existing"; readonly order: OrderView } | Problem;
 
+/** Without a promise where the answer is known at once. */
+export type Eventually<T> = T | Promise<T>;
+
 export interface OrderDesk {
   /** `POST /v2/l402/order`, with the replay and idempotency rules. */
   create(input: CreateInput): Promise<Created>;
-  /** Reads the bearer's order; counts as reading the code when one is there. */
-  read(bearer: Bearer): Promise<OrderView | Problem>;
+  /** Reads the bearer's order; counts as reading the code when one is there. The same object while nothing about it changed. */
+  read(bearer: Bearer): Eventually<OrderView | Problem>;
   /** The same challenge again while the order is unpaid; NOT as a Problem 402 but as a Challenge. Otherwise INVALID_MACAROON. */
   challengeAgain(orderId: string, macaroon: string): Promise<Challenge | Problem>;
   /** The macaroon of the bearer's own order, full rights; null when there is no such order. For who proved payment otherwise. */

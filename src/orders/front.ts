@@ -9,19 +9,19 @@ import { MailboxFull, Quarantined } from "../../actors/runtime/actor.ts";
 import { JournalUnavailable } from "../../actors/runtime/journal.ts";
 import type { Store } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
-import { iso, type World } from "../../actors/runtime/world.ts";
+import { iso, type Millis, type World } from "../../actors/runtime/world.ts";
 import { challengeHeader } from "../l402/challenge.ts";
 import type { RootKeys } from "../l402/keys.ts";
 import type { Revocations } from "../l402/revocations.ts";
 import { temporarily } from "./admission.ts";
 import { macaroonFor } from "./credential.ts";
-import type { Bearer, Challenge, Created, CreateInput, OrderDesk } from "./desk.ts";
+import type { Bearer, Challenge, Created, CreateInput, Eventually, OrderDesk } from "./desk.ts";
 import { type DestinationRules, destinationTaken, readDestination, refundToSend } from "./destination.ts";
 import type { RefundLadder, WithdrawRefused } from "./ladder.ts";
 import { KEY_TAKEN, type KeyClaim, type Opening } from "./open.ts";
 import { isProblem, type Problem, problem } from "./problem.ts";
 import { digestOf } from "./request.ts";
-import { endedLongAgo, type OrderView, type ViewLimits, viewOf } from "./view.ts";
+import { endedLongAgo, looksTheSameUntil, type OrderView, type ViewLimits, viewOf } from "./view.ts";
 
 /** A replayed purchase of an order that ended longer ago than this means a new one. */
 const REPLAY_GRACE_MS = 60_000;
@@ -44,6 +44,8 @@ export interface FrontOptions {
 
 export class Front implements OrderDesk {
   readonly #options: FrontOptions;
+  /** How orders without messages looked, from and until when. */
+  readonly #quiet = new WeakMap<Order, { readonly view: OrderView; readonly from: Millis; readonly until: Millis }>();
 
   constructor(options: FrontOptions) {
     this.#options = options;
@@ -69,15 +71,16 @@ export class Front implements OrderDesk {
     });
   }
 
-  async read(bearer: Bearer): Promise<OrderView | Problem> {
-    return guarded(async () => {
-      const order = this.#find(bearer);
-      if (!order) return notFound();
-      const { kind } = order.state;
-      const fresh = kind === "unpaid" || kind === "lapsed" ? await this.#prove(order) : order;
-      if (kind === "waiting" || kind === "renting") this.#options.onRead();
-      return this.#view(fresh, bearer);
-    });
+  /** Without a promise unless the order has to be moved: clients poll, and mostly find it where it was. */
+  read(bearer: Bearer): Eventually<OrderView | Problem> {
+    const order = this.#find(bearer);
+    if (!order) return notFound();
+    const { kind } = order.state;
+    if (kind === "unpaid" || kind === "lapsed") {
+      return guarded(async () => this.#view(await this.#prove(order), bearer));
+    }
+    if (kind === "waiting" || kind === "renting") this.#options.onRead();
+    return this.#view(order, bearer);
   }
 
   async challengeAgain(orderId: string, macaroon: string): Promise<Challenge | Problem> {
@@ -224,10 +227,25 @@ export class Front implements OrderDesk {
     return reply.ok ? this.#view(order, bearer) : refusal(reply.refusal, this.#options.world.now());
   }
 
-  #view(order: Order, { capabilities }: Bearer): OrderView {
+  #view(order: Order, bearer: Bearer): OrderView {
+    return order.messageIds.length > 0 ? this.#viewWithMessages(order, bearer) : this.#quietView(order);
+  }
+
+  /** A step makes another `Order`, so the same one looks the same until a time in it has passed. */
+  #quietView(order: Order): OrderView {
+    const { world, limits } = this.#options;
+    const now = world.now();
+    const known = this.#quiet.get(order);
+    if (known && known.from <= now && now < known.until) return known.view;
+    const view = viewOf(order, [], now, limits);
+    this.#quiet.set(order, { view, from: now, until: looksTheSameUntil(order, now, limits) });
+    return view;
+  }
+
+  /** Texts are erased without a step, so they are read each time. */
+  #viewWithMessages(order: Order, { capabilities }: Bearer): OrderView {
     const { store, world, limits, supervisor } = this.#options;
-    const messages = order.messageIds.length > 0 ? store.messages(order.id) : [];
-    const view = viewOf(order, messages, world.now(), limits);
+    const view = viewOf(order, store.messages(order.id), world.now(), limits);
     // A delegate who may not read gets no code to see: the owner's grace must not start with that.
     const seen = capabilities === "all" || capabilities.has("read");
     if (seen && view.code !== null && order.codeReadAt === null) {

@@ -8,53 +8,53 @@ import { iso, type Millis } from "../../actors/runtime/world.ts";
 import { DEFAULT_RETENTION } from "./retention.ts";
 
 export interface MessageView {
-  code: string | null;
-  text: string | null;
-  from: string | null;
-  receivedAt: string;
+  readonly code: string | null;
+  readonly text: string | null;
+  readonly from: string | null;
+  readonly receivedAt: string;
 }
 
 export interface RefundView {
-  status: "none" | "pending" | "paid" | "needs_destination" | "unclaimed";
-  amountSats: number | null;
+  readonly status: "none" | "pending" | "paid" | "needs_destination" | "unclaimed";
+  readonly amountSats: number | null;
   /** Hash of the invoice that is or was paid. */
-  paymentHash: string | null;
+  readonly paymentHash: string | null;
   /** Proof that the refund arrived. */
-  preimage: string | null;
-  refundedAt: string | null;
+  readonly preimage: string | null;
+  readonly refundedAt: string | null;
   /** The address that is asked for an invoice, as it was given. */
-  address: string | null;
+  readonly address: string | null;
   /** Until when an order without a usable destination waits for one. */
-  claimUntil: string | null;
+  readonly claimUntil: string | null;
 }
 
 export interface NextView {
-  action: "pay" | "wait" | "read_code" | "give_refund_invoice" | "none";
-  message: string;
+  readonly action: "pay" | "wait" | "read_code" | "give_refund_invoice" | "none";
+  readonly message: string;
   /** When to come back, seconds. */
-  afterSeconds: number | null;
+  readonly afterSeconds: number | null;
 }
 
 export interface OrderView {
-  orderId: string;
-  type: OrderType;
-  status: Status;
-  country: number;
-  service: string;
-  phoneNumber: string | null;
+  readonly orderId: string;
+  readonly type: OrderType;
+  readonly status: Status;
+  readonly country: number;
+  readonly service: string;
+  readonly phoneNumber: string | null;
   /** The newest code, or null. */
-  code: string | null;
-  messages: MessageView[];
-  priceSats: number;
-  createdAt: string;
-  paidAt: string | null;
+  readonly code: string | null;
+  readonly messages: readonly MessageView[];
+  readonly priceSats: number;
+  readonly createdAt: string;
+  readonly paidAt: string | null;
   /** End of what is waited for, or of the record; null when nothing ends by itself, or its time has passed. */
-  expiresAt: string | null;
+  readonly expiresAt: string | null;
   /** From when a cancel is accepted, the earliest possible time before payment; null for types that cannot be cancelled. */
-  cancelAvailableAt: string | null;
-  durationMinutes: number | null;
-  refund: RefundView;
-  next: NextView;
+  readonly cancelAvailableAt: string | null;
+  readonly durationMinutes: number | null;
+  readonly refund: RefundView;
+  readonly next: NextView;
 }
 
 export interface ViewLimits {
@@ -97,6 +97,15 @@ export function viewOf(order: Order, messages: readonly StoredMessage[], now: Mi
       erased: messages.length === 0 && order.messageIds.length > 0,
     }),
   };
+}
+
+/** The next moment at which an order looks otherwise without a step of its own: an end that is shown passes, or its refund invoice grows old. */
+export function looksTheSameUntil(order: Order, now: Millis, limits: ViewLimits): Millis {
+  const ends = expiresAt(order, limits);
+  // The first moment at which less than that is left.
+  const stale = order.destination && order.destination.expiresAt - FRESH_DESTINATION_MS + 1;
+  const changes = [ends, stale].filter((time): time is Millis => time !== null && time > now);
+  return Math.min(...changes, Number.POSITIVE_INFINITY);
 }
 
 function expiresAt(order: Order, { retentionMs }: ViewLimits): Millis | null {

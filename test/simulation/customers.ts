@@ -189,7 +189,7 @@ async function pay({ town, chance }: Customer, ticket: Ticket): Promise<boolean>
 }
 
 async function read({ town, overHttp }: Customer, ticket: Ticket): Promise<OrderView | null> {
-  if (!overHttp) return town.heard(ticket, await town.desk((desk) => desk.read(bearerOf(ticket))));
+  if (!overHttp) return town.heard(ticket, await town.desk(async (desk) => desk.read(bearerOf(ticket))));
   const path = `/v2/l402/order/${ticket.orderId}`;
   const answer = await town.http("GET", path, { headers: { authorization: credentialOf(ticket) } });
   return answer?.status === 200 ? town.heard(ticket, answer.body as OrderView) : null;

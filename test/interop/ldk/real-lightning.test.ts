@@ -64,7 +64,13 @@ async function startAgain(): Promise<void> {
   service = await startService({
     config: loaded.config,
     world,
-    log: createLog({ level: "silent", pretty: false, name: "test", now: () => world.now() }),
+    log: createLog({
+      level: "silent",
+      pretty: false,
+      name: "test",
+      now: () => world.now(),
+      destination: { write() {} },
+    }),
     names: {
       countries: SHIPPED_COUNTRIES,
       services: SHIPPED_SERVICES,
