@@ -46,6 +46,8 @@ Settings are environment variables; .env.example lists them.
 
 /** A second signal, or this long after the first, ends the process at once. */
 const STOP_LIMIT_MS = 30_000;
+/** How long a line of the log may wait for others; real time, whatever a sandbox's clock does. */
+const LOG_WAITS_MS = 10;
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
@@ -194,7 +196,7 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
     pretty,
     name: "l402-numbers",
     now: () => world.now(),
-    destination: standardOutput(world),
+    destination: standardOutput((run) => setTimeout(run, LOG_WAITS_MS)),
   });
   for (const problem of ignored) log.error({ problem }, "refreshed list ignored");
   // Before anything starts: a stop may be asked for at any moment, also while a first boot waits for its node.

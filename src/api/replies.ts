@@ -43,12 +43,7 @@ export function represent(plain: Uint8Array<ArrayBuffer>): Representation {
 }
 
 /** The document, compressed if the client takes that, or 304 when it has it already (RFC 9110, section 13.1.2). */
-export function cached(
-  request: Request,
-  document: Representation,
-  contentType: string,
-  cacheControl: string,
-): Reply {
+export function cached(request: Request, document: Representation, contentType: string, cacheControl: string): Reply {
   const zipped = takesGzip(request.headers.get("accept-encoding") ?? "");
   const headers: Record<string, string> = {
     // Two encodings are two representations: a strong tag must tell them apart (RFC 9110, section 8.8.3.3).

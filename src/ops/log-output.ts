@@ -1,10 +1,9 @@
 /**
- * Standard output as the log's destination. The lines of one turn of the event loop leave in one `write`: under load one for each line
- * costs more than the request it tells of. A `kill -9` can take the lines of that one turn with it, a crash or an exit cannot, and
- * lines that matter do not wait (`flush`). The books are the journal, not the log.
+ * Standard output as the log's destination. Lines of a few milliseconds leave in one `write`: under load one for each line costs more
+ * than the request it tells of. A `kill -9` can take the last of them with it; a crash or an exit cannot, and lines that matter do
+ * not wait (`flush`). The books are the journal, not the log.
  */
 import pino from "pino";
-import type { World } from "../../actors/runtime/world.ts";
 
 export interface LogDestination {
   /** One or more complete lines. */
@@ -16,15 +15,16 @@ export interface LogDestination {
 /** In characters; what waits longer than this is written at once. */
 const MOST_WAITING = 64 * 1024;
 
-export function standardOutput(world: Pick<World, "soon">): LogDestination {
+/** @param later runs what it is given after some milliseconds of real time */
+export function standardOutput(later: (run: () => void) => void): LogDestination {
   const output = pino.destination({ dest: 1, sync: true });
-  const waiting = linesOfATurn(world, output);
-  process.on("exit", waiting.flush);
-  return waiting;
+  const gathered = gather(output, later);
+  process.on("exit", gathered.flush);
+  return gathered;
 }
 
-/** Hands over to `output` once a turn. */
-export function linesOfATurn(world: Pick<World, "soon">, output: { write(text: string): unknown }) {
+/** Hands lines on together. */
+export function gather(output: { write(text: string): unknown }, later: (run: () => void) => void) {
   let lines = "";
   const flush = () => {
     if (lines === "") return;
@@ -34,7 +34,7 @@ export function linesOfATurn(world: Pick<World, "soon">, output: { write(text: s
   };
   return {
     write(text: string): void {
-      if (lines === "") world.soon(flush);
+      if (lines === "") later(flush);
       lines += text;
       if (lines.length >= MOST_WAITING) flush();
     },

@@ -7,7 +7,8 @@
  */
 import { isIPv6 } from "node:net";
 
-const MASK = "[masked]";
+/** What stands where a secret was. */
+export const MASK = "[masked]";
 const TOO_MUCH = "[too much]";
 const MAX_TEXT = 8 * 1024;
 const MAX_DEPTH = 8;

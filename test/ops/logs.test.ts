@@ -127,3 +127,39 @@ for (const pretty of [false, true]) {
     for (const trace of traces) expect([trace, text().includes(trace)]).toEqual([trace, false]);
   });
 }
+
+test("a simple record and the same inside another are written alike", () => {
+  const { log, text } = capture();
+  const record = {
+    requestId: "Zk-3_aB9xYz0",
+    route: "GET /v2/l402/order/:id",
+    status: 200,
+    code: "482913",
+    quote: '"\n',
+  };
+  log.child({ peer: "node" }).info(record, "Answered");
+  log.child({ peer: "node" }).info({ ...record, more: null }, "Answered");
+  const [simple, other] = text().split("\n");
+  expect(simple).toContain('"code":"[masked]"');
+  expect(other).toBe(String(simple).replace(',"msg"', ',"more":null,"msg"'));
+});
+
+test("what looks like a record and is none is written all the same", () => {
+  const { log, lines, text } = capture();
+  const broken = Object.defineProperty({ a: 1 }, "b", {
+    enumerable: true,
+    get() {
+      throw new Error("no");
+    },
+  });
+  log.info(broken, "Broken");
+  log.info({ ratio: Number.NaN }, "Not a number");
+  log.info({ long: "word ".repeat(5_000) }, "Long");
+  expect(text()).toContain("[unreadable]");
+  expect(
+    lines()
+      .slice(1)
+      .map(({ msg }) => msg),
+  ).toEqual(["Not a number", "Long"]);
+  expect(JSON.stringify(lines()[2]).length).toBeLessThan(10_000);
+});

@@ -1,0 +1,72 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { gather } from "../../src/ops/log-output.ts";
+
+function gathering() {
+  const written: string[] = [];
+  const waiting: (() => void)[] = [];
+  const output = { write: (text: string) => written.push(text) };
+  return {
+    ...gather(output, (run) => waiting.push(run)),
+    written,
+    later() {
+      for (const run of waiting.splice(0)) run();
+    },
+  };
+}
+
+test("lines leave together, in their order, and only once", () => {
+  const { write, later, written } = gathering();
+  write("a\n");
+  write("b\n");
+  expect(written).toEqual([]);
+  later();
+  later();
+  expect(written).toEqual(["a\nb\n"]);
+  write("c\n");
+  later();
+  expect(written).toEqual(["a\nb\n", "c\n"]);
+});
+
+test("what must not wait takes what waits along", () => {
+  const { write, flush, later, written } = gathering();
+  write("a\n");
+  write("urgent\n");
+  flush();
+  later();
+  expect(written).toEqual(["a\nurgent\n"]);
+});
+
+test("what waits is bounded", () => {
+  const { write, written } = gathering();
+  const line = `${"x".repeat(999)}\n`;
+  for (let n = 0; n < 100; n++) write(line);
+  expect(written.join("").length).toBeGreaterThan(60_000);
+});
+
+const LOGS = join(import.meta.dir, "../../src/ops");
+const program = (end: string) => `
+  import { createLog } from "${LOGS}/logs.ts";
+  import { standardOutput } from "${LOGS}/log-output.ts";
+  const log = createLog({ level: "info", pretty: false, name: "x", now: () => 0, destination: standardOutput((run) => setTimeout(run, 60_000)) });
+  log.info("before the end");
+  ${end}
+`;
+
+test.each([
+  ["an exit", "process.exit(3)"],
+  ["a crash", "setTimeout(() => { throw new Error('broken') }, 1)"],
+])("%s loses no line", async (_, end) => {
+  const child = Bun.spawn([process.execPath, "-e", program(end)], { stdout: "pipe", stderr: "ignore" });
+  const text = await new Response(child.stdout).text();
+  expect(await child.exited).not.toBe(0);
+  expect(text).toContain("before the end");
+});
+
+test("a warning is written although the process is killed", async () => {
+  const end = "log.warn('urgent'); process.kill(process.pid, 'SIGKILL')";
+  const child = Bun.spawn([process.execPath, "-e", program(end)], { stdout: "pipe", stderr: "ignore" });
+  const text = await new Response(child.stdout).text();
+  await child.exited;
+  expect(text.trim().split("\n")).toHaveLength(2);
+});
