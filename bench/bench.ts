@@ -15,7 +15,7 @@ import { cleanUp } from "./processes.ts";
 import { print, type Report, type Row } from "./report.ts";
 import type { Extent } from "./rounds.ts";
 import { catalog } from "./rows/catalog.ts";
-import { challenge } from "./rows/challenge.ts";
+import { challenge, presigned } from "./rows/challenge.ts";
 import { deadlines } from "./rows/deadlines.ts";
 import { growth } from "./rows/growth.ts";
 import { journal } from "./rows/journal.ts";
@@ -53,6 +53,7 @@ const sizes = quick ? [1_000, 10_000] : [1_000, 10_000, 100_000, ...(most > 100_
 const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   poll: () => poll(extent),
   challenge: () => challenge(extent),
+  presigned: () => presigned(extent),
   macaroon: () => macaroon({ quick }),
   catalog: () => catalog(extent),
   restart: () => restart(sizes),
@@ -64,7 +65,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
 };
 
 /** What the gate has time for. */
-const IN_GATE = new Set(["poll", "challenge", "macaroon"]);
+const IN_GATE = new Set(["poll", "challenge", "presigned", "macaroon"]);
 
 const unknown = only?.find((name) => !Object.hasOwn(ROWS, name));
 if (unknown !== undefined) {

@@ -3,6 +3,7 @@
  *
  *   bun bench/floor.ts bun '<answer as JSON>'      bare Bun.serve with these bytes
  *   bun bench/floor.ts elysia '<answer as JSON>'   bare Elysia, the same bytes on the same route
+ *   bun bench/floor.ts relay '<answer as JSON>'    bare Elysia, which reads the body and has one invoice made by BENCH_NODE for each answer
  *   bun bench/floor.ts alby '<answer as JSON>'     the server helpers of @getalby/lightning-tools on Bun.serve
  */
 import { createHash, randomBytes } from "node:crypto";
@@ -62,6 +63,23 @@ function serve(kind: string, { route, status, headers, body }: FloorAnswer): { r
   if (kind === "elysia") {
     const answer = () => new Response(content, { status, headers });
     const { server } = new Elysia().get(route, answer).post(route, answer, { parse: "none" }).listen(LISTEN);
+    if (!server) throw new Error("Elysia does not listen");
+    return { port: server.port };
+  }
+  if (kind === "relay") {
+    const { amountSats = 0 } = { amountSats: Number(JSON.parse(String(content)).priceSats) };
+    const call = {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ value: String(amountSats) }),
+    };
+    const answer = async ({ request }: { readonly request: Request }) => {
+      await request.text();
+      const made = await fetch(`${process.env.BENCH_NODE}/v1/invoices`, call);
+      JSON.parse(await made.text());
+      return new Response(content, { status, headers });
+    };
+    const { server } = new Elysia().post(route, answer, { parse: "none" }).listen(LISTEN);
     if (!server) throw new Error("Elysia does not listen");
     return { port: server.port };
   }

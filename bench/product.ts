@@ -17,6 +17,7 @@ export interface Product extends Running {
 
 export interface Peers extends Running {
   readonly url: string;
+  readonly dataDir: string;
   readonly control: ReturnType<typeof controlOf>;
 }
 
@@ -41,13 +42,14 @@ export function newFolder(): string {
 }
 
 export async function startPeers(env: Readonly<Record<string, string>> = {}): Promise<Peers> {
+  const dataDir = newFolder();
   const peers = await start(
     ["src/sandbox/standalone.ts"],
-    { DATA_DIR: newFolder(), SANDBOX_PORT: "0", SANDBOX_SMS_AFTER_MS: "off", ...env },
+    { DATA_DIR: dataDir, SANDBOX_PORT: "0", SANDBOX_SMS_AFTER_MS: "off", ...env },
     /^Sandbox listening on (\S+)/m,
   );
   const url = new URL(peers.found[1] ?? "").origin;
-  return { ...peers, url, control: controlOf(`${url}/sandbox`) };
+  return { ...peers, url, dataDir, control: controlOf(`${url}/sandbox`) };
 }
 
 export async function startProduct(
@@ -55,11 +57,17 @@ export async function startProduct(
   {
     dataDir = newFolder(),
     env = {},
-  }: { readonly dataDir?: string; readonly env?: Readonly<Record<string, string>> } = {},
+    entry = ["src/main.ts"],
+  }: {
+    readonly dataDir?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    /** Another program around the service, with its arguments. */
+    readonly entry?: readonly string[];
+  } = {},
 ): Promise<Product> {
   const began = performance.now();
   const product = await start(
-    [...(process.env.BENCH_BUN_ARGS?.split(" ") ?? []), "src/main.ts"],
+    [...(process.env.BENCH_BUN_ARGS?.split(" ") ?? []), ...entry],
     { PORT: "0", DATA_DIR: dataDir, SANDBOX_URL: url, ...RAISED, ...env },
     /^API +(\S+)/m,
   );
