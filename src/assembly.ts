@@ -204,6 +204,7 @@ export function assemble(options: AssemblyOptions) {
   });
   const hints = new Hints({ journal, world, supervisor, failed: failed("hint not taken") });
 
+  for (const { id, openedBy } of store.unpaidOwners()) reservations.inherit(id, openedBy);
   const setAside = new Set(store.quarantined().map(({ orderId }) => orderId));
   for (const order of store.ordersOfKind(LIVE_KINDS)) {
     reservations.follow(order);
@@ -238,7 +239,6 @@ export function assemble(options: AssemblyOptions) {
     },
     admission: new Admission({
       world,
-      store,
       provider: providerStanding,
       node: nodeStanding,
       reservations,

@@ -148,12 +148,13 @@ export class Store {
     return row?.at ?? null;
   }
 
-  /** Open invoices of one client. */
-  countUnpaid(openedBy: string): number {
-    const row = this.db
-      .query<{ n: number }, [string]>("SELECT count(*) AS n FROM orders WHERE kind = 'unpaid' AND opened_by = ?")
-      .get(openedBy);
-    return row?.n ?? 0;
+  /** Every open invoice of which it is known whose it is. */
+  unpaidOwners(): { id: OrderId; openedBy: string }[] {
+    return this.db
+      .query<{ id: OrderId; openedBy: string }, []>(
+        "SELECT id, opened_by AS openedBy FROM orders WHERE kind = 'unpaid' AND opened_by IS NOT NULL",
+      )
+      .all();
   }
 
   /** How the paid orders of one client went that were opened at `since` or later: given back without an SMS, or with one. */

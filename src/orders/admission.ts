@@ -7,7 +7,6 @@ import type { Sats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import { isRefundable } from "../../actors/order/terms.ts";
-import type { Store } from "../../actors/runtime/store.ts";
 import type { Millis, World } from "../../actors/runtime/world.ts";
 import type { NodeStanding } from "../lightning/standing.ts";
 import type { ProviderStanding } from "../provider/standing.ts";
@@ -22,7 +21,6 @@ export interface AdmissionLimits {
 
 export interface Gates {
   readonly world: Pick<World, "now">;
-  readonly store: Pick<Store, "countUnpaid">;
   readonly provider: Pick<ProviderStanding, "ok" | "balance">;
   readonly node: Pick<NodeStanding, "ok" | "outboundSats" | "failed">;
   readonly reservations: Reservations;
@@ -72,11 +70,11 @@ export class Admission {
 
   /** Lets one more order of this owner be opened, until the answer is called; or says why not. */
   enter(owner: Owner): Problem | (() => void) {
-    const { store, reservations, limits, closed } = this.#gates;
+    const { reservations, limits, closed } = this.#gates;
     const reason = closed();
     if (reason !== null) return temporarily(reason, 10);
     const { maxUnpaidPerClient, maxUnpaid } = limits;
-    if (store.countUnpaid(owner.client) + this.#entered.ofClient(owner.client).count >= maxUnpaidPerClient) {
+    if (reservations.unpaidOf(owner.client) + this.#entered.ofClient(owner.client).count >= maxUnpaidPerClient) {
       return limited("Too many unpaid orders from this address");
     }
     const ofNetwork =

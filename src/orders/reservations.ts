@@ -3,8 +3,8 @@
  * come. Beyond either, sales stop before an invoice exists. Derived from the orders, so it is rebuilt at start.
  */
 import type { Order } from "../../actors/order/state.ts";
-import { isRefundable } from "../../actors/order/terms.ts";
-import { Holders, type Owner } from "./holders.ts";
+import { isRefundable, type OrderId } from "../../actors/order/terms.ts";
+import { Holders, NOTHING as NO_AMOUNTS, type Owner } from "./holders.ts";
 
 interface Reserved {
   readonly microUsd: number;
@@ -25,6 +25,8 @@ export class Reservations {
   #held = 0;
   /** Whose the unpaid orders are, as far as this process opened them. */
   readonly holders = new Holders();
+  /** Those that an earlier process opened. The network around their clients is not known, so they never give way. */
+  readonly #inherited = new Holders();
 
   /** Open invoices. */
   get unpaid(): number {
@@ -46,6 +48,16 @@ export class Reservations {
     return this.#held;
   }
 
+  /** Unpaid orders of a client, whichever process opened them. Kept here because counting rows takes longer the more there are. */
+  unpaidOf(client: string): number {
+    return this.holders.ofClient(client).count + this.#inherited.ofClient(client).count;
+  }
+
+  /** Says whose unpaid order of an earlier process this is. */
+  inherit(id: OrderId, client: string): void {
+    this.#inherited.add(id, { client, network: "" }, { ...NO_AMOUNTS, count: 1 }, 0);
+  }
+
   /** Says whose unpaid order this is. */
   attribute(order: Order, owner: Owner): void {
     const reserved = this.#byOrder.get(order.id);
@@ -62,7 +74,10 @@ export class Reservations {
     this.#sats += now.sats - before.sats;
     this.#unpaid += now.unpaid - before.unpaid;
     this.#held += now.held - before.held;
-    if (now.unpaid === 0) this.holders.remove(order.id);
+    if (now.unpaid === 0) {
+      this.holders.remove(order.id);
+      this.#inherited.remove(order.id);
+    }
     if (now.microUsd === 0 && now.sats === 0 && now.unpaid === 0 && now.held === 0) this.#byOrder.delete(order.id);
     else this.#byOrder.set(order.id, now);
   }

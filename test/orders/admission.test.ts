@@ -25,13 +25,11 @@ function door({ balanceUsd = 300, outboundSats = 1e6, maxUnpaid = 100, maxUnpaid
   const reservations = new Reservations();
   const world = new ManualWorld();
   const orders = new Map<string, Order>();
-  const unpaidOf = new Map<string, number>();
   /** What the node answers to a cancel. */
   const node = { closes: true, asked: [] as string[] };
   let gaveWay = 0;
   const admission = new Admission({
     world,
-    store: { countUnpaid: (client) => unpaidOf.get(client) ?? 0 },
     provider: { ok: true, balance: microUsd(balanceUsd * 1e6) },
     node: { ok: true, outboundSats: sats(outboundSats), failed: () => {} },
     reservations,
@@ -63,7 +61,6 @@ function door({ balanceUsd = 300, outboundSats = 1e6, maxUnpaid = 100, maxUnpaid
       owedMsats: 0,
     } as unknown as Order;
     orders.set(order.id, order);
-    unpaidOf.set(name, (unpaidOf.get(name) ?? 0) + 1);
     reservations.follow(order);
     admission.opened(order, owner(name));
     release();

@@ -117,6 +117,26 @@ describe("what an order may still cost", () => {
   });
 });
 
+test("unpaid orders that an earlier process opened count for their client until they are paid or lapse", async () => {
+  const { open, pay, tell, reservations: earlier, store } = reserving();
+  await open(1, { openedBy: "a" });
+  await open(2, { openedBy: "a" });
+  await open(3, { openedBy: "b" });
+  const reservations = new Reservations();
+  const follow = () => {
+    for (const order of [1, 2, 3].map((n) => store.order(idOf(n)))) if (order) reservations.follow(order);
+  };
+  follow();
+  for (const { id, openedBy } of store.unpaidOwners()) reservations.inherit(id, openedBy);
+  expect([reservations.unpaidOf("a"), reservations.unpaidOf("b"), earlier.unpaidOf("a")]).toEqual([2, 1, 0]);
+  await pay(1);
+  follow();
+  expect(reservations.unpaidOf("a")).toBe(1);
+  await tell(2, { type: "SurelyUnpaid" });
+  follow();
+  expect([reservations.unpaidOf("a"), reservations.unpaidOf("b")]).toEqual([0, 1]);
+});
+
 test("the sums of many orders in any order of events are the sums of where they stand", () => {
   const reservations = new Reservations();
   const unpaid = (n: number) => opening(n, START).order;
