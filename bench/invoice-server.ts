@@ -13,6 +13,7 @@ import { loadConfig } from "../src/config.ts";
 import { openJournal } from "../src/database.ts";
 import { loadRootKeys } from "../src/keyfile.ts";
 import { loadNames } from "../src/names.ts";
+import { standardOutput } from "../src/ops/log-output.ts";
 import { createLog } from "../src/ops/logs.ts";
 import { Metrics } from "../src/ops/metrics.ts";
 import { addressesOf, createPeers } from "../src/peers.ts";
@@ -26,7 +27,13 @@ const { config } = loaded;
 if (config.peers.kind !== "sandbox" || config.peers.url === null) throw new Error("SANDBOX_URL is needed");
 const pool = new InvoicePool(process.argv[2] ?? "");
 const world = new RealWorld();
-const log = createLog({ level: config.logLevel, pretty: false, name: "l402-numbers", now: () => world.now() });
+const log = createLog({
+  level: config.logLevel,
+  pretty: false,
+  name: "l402-numbers",
+  now: () => world.now(),
+  destination: standardOutput((run) => setTimeout(run, 10)),
+});
 const { names } = loadNames(config);
 const peers = createPeers(world, config, addressesOf(config.peers, config.peers.url));
 const node = { ...peers.node, createInvoice: async ({ amountSats }: { amountSats: number }) => pool.take(amountSats) };
