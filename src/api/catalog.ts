@@ -1,6 +1,7 @@
 /** What is on sale: services, and offers by country with price and stock. */
 import { Elysia } from "elysia";
-import type { CatalogFilter, CatalogReader } from "../catalog/port.ts";
+import type { CatalogFilter, CatalogPage, CatalogReader } from "../catalog/port.ts";
+import type { Eventually } from "../orders/desk.ts";
 import { isProblem, type Problem, problem } from "../orders/problem.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { describe, type RouteDoc } from "./openapi.ts";
@@ -16,12 +17,15 @@ export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly
   const services = servicesDocument(catalog);
   const list = ({ request }: Call): Answer => cached(request, services(), JSON_TYPE, SERVICES_CACHING);
 
-  const offers = async ({ request }: Call): Promise<Answer> => {
+  const offers = ({ request }: Call): Eventually<Answer> => {
     const filter = readFilter(targetOf(request).query);
     if (isProblem(filter)) return filter;
-    const page = await catalog.page(filter);
-    if (isProblem(page)) return page;
-    return cached(request, { etag: page.etag, plain: page.json, gzip: page.gzip }, JSON_TYPE, CATALOG_CACHING);
+    const show = (page: CatalogPage | Problem): Answer =>
+      isProblem(page)
+        ? page
+        : cached(request, { etag: page.etag, plain: page.json, gzip: page.gzip }, JSON_TYPE, CATALOG_CACHING);
+    const page = catalog.page(filter);
+    return page instanceof Promise ? page.then(show) : show(page);
   };
 
   return new Elysia({ name: "catalog" })

@@ -3,6 +3,7 @@
  * provider and rate; while the long one of everything is being made anew, readers get the one before.
  */
 import type { World } from "../../actors/runtime/world.ts";
+import type { Eventually } from "../orders/desk.ts";
 import { type Problem, problem } from "../orders/problem.ts";
 import { type Names, unknownCountry, unknownService } from "../orders/request.ts";
 import type { Multiplier } from "../pricing/quote.ts";
@@ -10,7 +11,7 @@ import type { Rate, RateBook } from "../pricing/rate.ts";
 import { type NumberProvider, ProviderUnavailable, type RentalOffer, type SmsOffer } from "../provider/port.ts";
 import { buildPage, type PageContent, readAt } from "./page.ts";
 import type { CatalogFilter, CatalogPage, CatalogReader } from "./port.ts";
-import { type Snapshot, Snapshots, USABLE_MS } from "./snapshots.ts";
+import { FRESH_MS, type Snapshot, Snapshots, USABLE_MS } from "./snapshots.ts";
 
 const MAX_PAGES = 500;
 /** The provider prices rentals one service at a time; without a service filter these are listed. */
@@ -80,19 +81,28 @@ export class Catalog implements CatalogReader {
     return this.#services;
   }
 
-  async page(filter: CatalogFilter): Promise<CatalogPage | Problem> {
+  /** At once while every part of a page is fresh: readers come in crowds, and a promise for each part costs more than the answer. */
+  page(filter: CatalogFilter): Eventually<CatalogPage | Problem> {
     const wanted = this.#resolve(filter);
     if ("problem" in wanted) return wanted;
+    const key = keyOf(wanted);
+    const made = this.#pages.get(key);
+    const isFresh = made && Math.abs(this.#options.world.now() - made.at) < FRESH_MS;
+    if (!isFresh || made.rate !== this.#options.rates.current()) return this.#readAnew(key, wanted);
+    this.#keep(key, made);
+    return made.page;
+  }
+
+  async #readAnew(key: string, wanted: Wanted): Promise<CatalogPage | Problem> {
     try {
-      return await this.#page(wanted);
+      return await this.#page(key, wanted);
     } catch (error) {
       if (!(error instanceof ProviderUnavailable)) throw error;
       return problem("TEMPORARILY_UNAVAILABLE", "The number provider did not answer", { retryAfterSeconds: 10 });
     }
   }
 
-  async #page(wanted: Wanted): Promise<CatalogPage | Problem> {
-    const key = `${wanted.country}:${wanted.service}:${wanted.type}`;
+  async #page(key: string, wanted: Wanted): Promise<CatalogPage | Problem> {
     const isWhole = wanted.country === null && wanted.service === null;
     for (;;) {
       if (!this.#options.rates.current()) return NO_RATE;
@@ -167,6 +177,8 @@ export class Catalog implements CatalogReader {
     if (this.#pages.size > MAX_PAGES && oldest !== undefined) this.#pages.delete(oldest);
   }
 }
+
+const keyOf = ({ country, service, type }: Wanted): string => `${country}:${service}:${type}`;
 
 const NO_RATE = problem("TEMPORARILY_UNAVAILABLE", "No current bitcoin price is known", { retryAfterSeconds: 30 });
 

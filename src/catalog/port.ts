@@ -1,4 +1,5 @@
 /** What the catalog answers to readers over HTTP: prepared bytes, so that a request costs no pricing and no JSON. */
+import type { Eventually } from "../orders/desk.ts";
 import type { Problem } from "../orders/problem.ts";
 
 export interface CatalogFilter {
@@ -21,5 +22,5 @@ export interface CatalogPage {
  */
 export interface CatalogReader {
   services(): readonly { readonly code: string; readonly name: string }[];
-  page(filter: CatalogFilter): Promise<CatalogPage | Problem>;
+  page(filter: CatalogFilter): Eventually<CatalogPage | Problem>;
 }

@@ -5,7 +5,8 @@
  */
 import type { Millis, World } from "../../actors/runtime/world.ts";
 
-const FRESH_MS = 60_000;
+/** One answer serves all readers for this long. */
+export const FRESH_MS = 60_000;
 /** While the provider cannot be asked, a snapshot is shown for this long; buying always asks anew. */
 export const USABLE_MS = 15 * 60_000;
 /** A failure is believed for this long: readers must not become a load on a provider in trouble, or on our budget of requests. */

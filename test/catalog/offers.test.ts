@@ -98,7 +98,8 @@ function pageOf(answer: CatalogPage | Problem): CatalogPage {
 const read = (page: CatalogPage): Listed => JSON.parse(new TextDecoder().decode(page.json)) as Listed;
 
 /** Gives the world its turns until `work` is done. */
-async function done<T>(world: ManualWorld, work: Promise<T>): Promise<T> {
+async function done<T>(world: ManualWorld, begun: T | Promise<T>): Promise<T> {
+  const work = Promise.resolve(begun);
   let isDone = false;
   const settle = () => {
     isDone = true;
