@@ -45,14 +45,15 @@ function rssOf(pid: number): number {
 
 let files = 0;
 
-/** Starts `bun <args>` and waits for the line that `ready` finds; its match is what the caller learns from it. */
+/** Starts `bun <args>`, or another program, and waits for the line that `ready` finds; its match is what the caller learns from it. */
 export async function start(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   ready: RegExp,
+  program = process.execPath,
 ): Promise<Running & { readonly found: RegExpExecArray }> {
   const path = join(scratch, `output-${files++}`);
-  const child = Bun.spawn([process.execPath, ...args], {
+  const child = Bun.spawn([program, ...args], {
     cwd: join(import.meta.dir, ".."),
     env: { PATH: process.env.PATH ?? "", ...env },
     stdin: "ignore",
@@ -86,7 +87,7 @@ export async function start(
     if (found) return { ...one, found };
     if (child.exitCode !== null || performance.now() > giveUp) {
       await one.stop();
-      throw new Error(`bun ${args.join(" ")} did not start:\n${one.output().slice(-2_000)}`);
+      throw new Error(`${program} ${args.join(" ")} did not start:\n${one.output().slice(-2_000)}`);
     }
     await Bun.sleep(2);
   }

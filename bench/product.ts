@@ -58,18 +58,22 @@ export async function startProduct(
     dataDir = newFolder(),
     env = {},
     entry = ["src/main.ts"],
+    executable,
   }: {
     readonly dataDir?: string;
     readonly env?: Readonly<Record<string, string>>;
     /** Another program around the service, with its arguments. */
     readonly entry?: readonly string[];
+    /** The single-file build, in place of the sources. */
+    readonly executable?: string;
   } = {},
 ): Promise<Product> {
   const began = performance.now();
   const product = await start(
-    [...(process.env.BENCH_BUN_ARGS?.split(" ") ?? []), ...entry],
+    executable === undefined ? [...(process.env.BENCH_BUN_ARGS?.split(" ") ?? []), ...entry] : [],
     { PORT: "0", DATA_DIR: dataDir, SANDBOX_URL: url, ...RAISED, ...env },
     /^API +(\S+)/m,
+    executable,
   );
   const { port, origin } = new URL(product.found[1] ?? "");
   return { ...product, port: Number(port), origin, dataDir, startMs: performance.now() - began };

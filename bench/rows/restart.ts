@@ -1,4 +1,7 @@
-/** How long a start takes, and what memory it needs, when so many orders wait for their SMS; and the first poll of an order that sleeps. */
+/** How long a start of the executable takes, and what memory it needs, when so many orders wait for their SMS; and the first poll of an order that sleeps. */
+import { join } from "node:path";
+import { build } from "../../scripts/build.ts";
+import { scratch } from "../processes.ts";
 import { newFolder, startPeers, startProduct } from "../product.ts";
 import type { Figure, Row } from "../report.ts";
 import { copyOrder } from "../seed.ts";
@@ -26,9 +29,10 @@ async function ready(origin: string, began: number): Promise<number> {
 }
 
 export async function restart(sizes: readonly number[]): Promise<Row> {
+  const executable = await build(join(scratch, "l402-numbers"));
   const peers = await startPeers();
   const dataDir = newFolder();
-  const first = await startProduct(peers, { dataDir });
+  const first = await startProduct(peers, { dataDir, executable });
   const held = await waitingOrders(first, peers, SLEEPERS);
   await first.stop();
   const figures: Figure[] = [];
@@ -39,7 +43,7 @@ export async function restart(sizes: readonly number[]): Promise<Row> {
     if (size > stored) copyOrder(dataDir, held[0]?.orderId ?? "", size - stored);
     stored = Math.max(size, stored);
     const began = performance.now();
-    const product = await startProduct(peers, { dataDir });
+    const product = await startProduct(peers, { dataDir, executable });
     const ms = await ready(product.origin, began);
     const cpu = product.cpuMs();
     const rss = product.rss() / MB;
@@ -83,7 +87,7 @@ export async function restart(sizes: readonly number[]): Promise<Row> {
   await peers.stop();
   return {
     id: "restart",
-    work: "Start with so many live orders",
+    work: "Start of the executable with so many live orders",
     figures,
     plot: {
       file: "restart.svg",
