@@ -33,7 +33,6 @@ import { Front } from "./orders/front.ts";
 import { Hints } from "./orders/hints.ts";
 import { holdOf } from "./orders/hold.ts";
 import { RefundLadder } from "./orders/ladder.ts";
-import { LIVE_KINDS } from "./orders/live.ts";
 import { Opening } from "./orders/open.ts";
 import { Ownership } from "./orders/ownership.ts";
 import { impatience } from "./orders/patience.ts";
@@ -142,7 +141,7 @@ export function assemble(options: AssemblyOptions) {
     mayBuy: (good) => guard.mayBuy(good),
   });
   const notifier = createNotifier(options);
-  const reservations = new Reservations();
+  const reservations = new Reservations(store.stakes());
   const observer = observeEngine({ log, metrics });
   const gaveWay = metrics.counter(
     "orders_gave_way_total",
@@ -170,11 +169,12 @@ export function assemble(options: AssemblyOptions) {
     },
     observer: {
       ...observer,
-      committed(order, events) {
-        observer.committed?.(order, events);
-        options.observer?.committed?.(order, events);
-        reservations.follow(order);
-        inbox.follow(order);
+      committed(order, events, before) {
+        // Each step is counted here once: not after the log, which may fail.
+        reservations.follow(order, before);
+        inbox.follow(order, before);
+        observer.committed?.(order, events, before);
+        options.observer?.committed?.(order, events, before);
         hints.follow(order, events);
         providerStanding.follow(events);
         guard.follow(order);
@@ -193,6 +193,7 @@ export function assemble(options: AssemblyOptions) {
   const inbox = new Inbox({
     world,
     provider,
+    store,
     hint: (id, activationId) => {
       supervisor.tell(id, { type: "Hinted" }).catch((error) => {
         failed("hint not taken")(error);
@@ -206,16 +207,15 @@ export function assemble(options: AssemblyOptions) {
 
   for (const { id, openedBy } of store.unpaidOwners()) reservations.inherit(id, openedBy);
   const setAside = new Set(store.quarantined().map(({ orderId }) => orderId));
-  for (const order of store.ordersOfKind(LIVE_KINDS)) {
-    reservations.follow(order);
+  // A person looks into them: they take no hints, and keep nobody else from buying.
+  for (const id of setAside) inbox.setAside(id);
+  for (const order of store.beingBought()) {
     guard.follow(order);
     const { state: at, terms, id, doubtSince } = order;
-    // One that is set aside is looked into by a person: it takes no hints, and keeps nobody else from buying.
-    if (setAside.has(id)) continue;
-    inbox.follow(order);
     const asked = at.kind === "buyUnknown" || (at.kind === "buying" && at.step === "asking");
-    // Nor does one that is in doubt: it is not looked for meanwhile.
-    if (asked && doubtSince === undefined) purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
+    // One that is in doubt is not looked for meanwhile.
+    if (asked && doubtSince === undefined && !setAside.has(id))
+      purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
   }
 
   const destinations = { world, store, network: bound.network, ownPubkey: bound.nodePubkey };

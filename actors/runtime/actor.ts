@@ -52,7 +52,7 @@ export interface Surroundings {
   /** Starts effects whose commit is durable. */
   perform(order: Order, effects: readonly Effect[]): void;
   /** Told of every committed step, for logs, metrics and timers. Never throws: the step has happened. */
-  committed(order: Order, events: readonly OrderEvent[]): void;
+  committed(order: Order, events: readonly OrderEvent[], before: Order): void;
   /**
    * `decide` threw, or the journal refused the step. Answers with the state to go on from, or with what to tell those who
    * wait when there is none: the order is quarantined, or gone. Never throws.
@@ -117,9 +117,10 @@ export class Actor {
     const result = await journal.commit(transition(this.order, decision, envelope));
     if (result.kind === "claim_lost") return this.#handle({ type: "ClaimRefused", command }, envelope);
     if (result.kind === "refused") throw result.error;
+    const before = this.order;
     this.order = decision.order;
     this.#around.perform(decision.order, decision.effects);
-    this.#around.committed(decision.order, decision.events);
+    this.#around.committed(decision.order, decision.events, before);
     return { reply: decision.reply, order: decision.order };
   }
 }

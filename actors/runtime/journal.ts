@@ -8,6 +8,7 @@ import type { Claim } from "../order/decision.ts";
 import type { Effect } from "../order/effects.ts";
 import type { OrderEvent } from "../order/events.ts";
 import type { Posting } from "../order/ledger.ts";
+import { type Stake, sameStake, stakeOf } from "../order/stake.ts";
 import { deadline, numberOf, type Order } from "../order/state.ts";
 import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
 import { Store } from "./store.ts";
@@ -204,6 +205,7 @@ export class Journal {
     const lost = this.#claim(transition);
     if (lost) return lost;
     this.#writeOrder(transition);
+    this.#writeStake(transition);
     this.#writeRows(transition);
     return null;
   }
@@ -239,6 +241,16 @@ export class Journal {
       const { changes } = this.#sql.update.run(...facts, order.id, before.seq);
       if (changes !== 1) throw new OutOfStep(order.id);
     }
+  }
+
+  #writeStake({ before, order }: Transition): void {
+    const was = before && stakeOf(before);
+    const is = stakeOf(order);
+    if (sameStake(was, is)) return;
+    const add = (sign: 1 | -1, { kind, microUsd, sats, heldSats }: Stake) =>
+      this.#sql.stake.run(kind, sign, sign * microUsd, sign * sats, sign * heldSats);
+    if (was) add(-1, was);
+    if (is) add(1, is);
   }
 
   #writeRows({ order, events, postings, effects, messages, finished, cursor }: Transition): void {
@@ -290,6 +302,10 @@ function prepare(db: Database) {
       // The last number stays known after it was given back: only so is it never taken for another order's.
       `UPDATE orders SET seq = ?, kind = ?, state = ?, due = ?, activation_id = coalesce(?, activation_id), ended_at = ?,
        attention_since = ? WHERE id = ? AND seq = ?`,
+    ),
+    stake: write(
+      `INSERT INTO stakes VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind) DO UPDATE SET orders = orders + excluded.orders,
+       micro_usd = micro_usd + excluded.micro_usd, sats = sats + excluded.sats, held_sats = held_sats + excluded.held_sats`,
     ),
     event: write("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"),
     posting: write("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?)"),

@@ -2,6 +2,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { Effect } from "../order/effects.ts";
 import type { OrderEvent } from "../order/events.ts";
+import { type Stake, stakeOf } from "../order/stake.ts";
 import type { Kind, Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";
 import type { Millis } from "./world.ts";
@@ -23,8 +24,13 @@ export interface LedgerSum {
 
 type State = { state: string };
 
-/** Rows that are read at a time. */
-const PAGE = 500;
+/** Kept by the journal in the commit of each step. */
+export interface StakeSum extends Stake {
+  readonly orders: number;
+}
+
+/** Orders that want messages, in the words of the partial index. */
+const WATCHED = "kind IN ('waiting', 'delivered', 'renting')";
 
 /** Brings an order written by an older version to the present shape. There is one version so far. */
 export function upcast(state: string): Order {
@@ -42,6 +48,41 @@ export function readable(state: string): Order | null {
   }
 }
 
+/** What the orders that are not over come to, by kind, as the journal keeps it. */
+export function keptStakes(db: Database): StakeSum[] {
+  return db
+    .query<StakeSum, []>("SELECT kind, orders, micro_usd AS microUsd, sats, held_sats AS heldSats FROM stakes")
+    .all();
+}
+
+/** The same from the orders themselves: reads each that is not over. Rows that make no sense are left out. */
+export function countedStakes(db: Database): StakeSum[] {
+  const sums = new Map<Kind, StakeSum>();
+  const rows = db.prepare<State, []>("SELECT state FROM orders WHERE kind NOT IN ('lapsed', 'done')");
+  for (const { state } of rows.iterate()) {
+    const stake = readableStake(state);
+    if (!stake) continue;
+    const { kind, microUsd, sats, heldSats } = stake;
+    const sum = sums.get(kind) ?? { kind, orders: 0, microUsd: 0, sats: 0, heldSats: 0 };
+    sums.set(kind, {
+      kind,
+      orders: sum.orders + 1,
+      microUsd: sum.microUsd + microUsd,
+      sats: sum.sats + sats,
+      heldSats: sum.heldSats + heldSats,
+    });
+  }
+  return [...sums.values()];
+}
+
+function readableStake(state: string): Stake | null {
+  try {
+    return stakeOf(upcast(state));
+  } catch {
+    return null;
+  }
+}
+
 const orNull = (row: State | null): Order | null => (row ? upcast(row.state) : null);
 
 export class Store {
@@ -51,6 +92,8 @@ export class Store {
   readonly #byActivation: Statement<State, [string]>;
   readonly #due: Statement<{ id: OrderId }, [number, number]>;
   readonly #nextDue: Statement<{ due: number }, []>;
+  readonly #watchedAfter: Statement<{ activationId: string }, [string, number]>;
+  readonly #watcher: Statement<{ id: OrderId }, [string]>;
   readonly #messages: Statement<StoredMessage, [string]>;
   readonly #claim: Statement<{ order_id: OrderId; detail: string | null; at: number }, [string, string]>;
 
@@ -63,6 +106,10 @@ export class Store {
     );
     this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
     this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");
+    this.#watchedAfter = db.prepare(
+      `SELECT activation_id AS activationId FROM orders WHERE ${WATCHED} AND activation_id > ? ORDER BY activation_id LIMIT ?`,
+    );
+    this.#watcher = db.prepare(`SELECT id FROM orders WHERE ${WATCHED} AND activation_id = ?`);
     this.#messages = db.prepare(
       "SELECT id, code, text, sender, received_at AS receivedAt, stored_at AS storedAt FROM messages WHERE order_id = ? ORDER BY n",
     );
@@ -106,18 +153,32 @@ export class Store {
     return rows.map((row) => ({ orderId: row.order_id, effect: JSON.parse(row.body) as Effect }));
   }
 
-  /** One after the other, so that a million of them need the memory of a few. Rows that make no sense are left out. */
-  *ordersOfKind(kinds: readonly Kind[]): Generator<Order> {
-    const marks = kinds.map(() => "?").join(", ");
-    const page = this.db.prepare<State & { at: number }, (string | number)[]>(
-      `SELECT rowid AS at, state FROM orders WHERE rowid > ? AND kind IN (${marks}) ORDER BY rowid LIMIT ${PAGE}`,
-    );
-    for (let rows = page.all(0, ...kinds); rows.length > 0; rows = page.all(rows.at(-1)?.at ?? 0, ...kinds)) {
-      for (const { state } of rows) {
-        const order = readable(state);
-        if (order) yield order;
-      }
+  /** What the orders that are not over come to, by kind. */
+  stakes(): StakeSum[] {
+    return keptStakes(this.db);
+  }
+
+  /** Orders whose buy may be under way, one after the other. Rows that make no sense are left out. */
+  *beingBought(): Generator<Order> {
+    const rows = this.db.query<State, []>("SELECT state FROM orders WHERE kind IN ('buying', 'buyUnknown')");
+    for (const { state } of rows.iterate()) {
+      const order = readable(state);
+      if (order) yield order;
     }
+  }
+
+  /** Activations whose orders want messages, in order of their ids. */
+  watchedAfter(activationId: string, limit: number): string[] {
+    return this.#watchedAfter.all(activationId, limit).map((row) => row.activationId);
+  }
+
+  /** The order that wants the messages of this activation. */
+  watcherOf(activationId: string): OrderId | null {
+    return this.#watcher.get(activationId)?.id ?? null;
+  }
+
+  kindOf(id: string): Kind | null {
+    return this.db.query<{ kind: Kind }, [string]>("SELECT kind FROM orders WHERE id = ?").get(id)?.kind ?? null;
   }
 
   countByKind(): Record<string, number> {
@@ -186,9 +247,9 @@ export class Store {
       .map((row) => upcast(row.state));
   }
 
-  quarantined(): { orderId: string; since: Millis; reason: string }[] {
+  quarantined(): { orderId: OrderId; since: Millis; reason: string }[] {
     return this.db
-      .query<{ orderId: string; since: number; reason: string }, []>(
+      .query<{ orderId: OrderId; since: number; reason: string }, []>(
         "SELECT order_id AS orderId, since, reason FROM quarantine ORDER BY since",
       )
       .all();

@@ -26,7 +26,8 @@ export class UnknownOrder extends Error {
  * An observer that throws is reported as `effectFailed` and changes nothing.
  */
 export interface Observer {
-  committed?(order: Order, events: readonly OrderEvent[]): void;
+  /** `before` is null when the order opened. */
+  committed?(order: Order, events: readonly OrderEvent[], before: Order | null): void;
   crashed?(id: OrderId, error: Error, quarantined: boolean): void;
   /** An effect's handler broke, or its result was not taken. */
   effectFailed?(kind: string, error: unknown): void;
@@ -72,7 +73,7 @@ export class Supervisor {
       world,
       journal,
       perform: (order, effects) => this.#runner.perform(order, effects),
-      committed: (order, events) => this.#committed(order, events),
+      committed: (order, events, before) => this.#committed(order, events, before),
       crashed: (id, error) => this.#crashed(id, error),
     };
   }
@@ -127,7 +128,7 @@ export class Supervisor {
   /** Writes the first step of an order's life. @throws JournalUnavailable */
   async open(transition: Transition): Promise<CommitResult> {
     const result = await this.#options.journal.commit(transition);
-    if (result.kind === "committed") this.#committed(transition.order, transition.events);
+    if (result.kind === "committed") this.#committed(transition.order, transition.events, null);
     return result;
   }
 
@@ -177,10 +178,10 @@ export class Supervisor {
     }
   }
 
-  #committed(order: Order, events: readonly OrderEvent[]): void {
+  #committed(order: Order, events: readonly OrderEvent[], before: Order | null): void {
     this.#crashes.delete(order.id);
     this.#deadlines.moved(deadline(order));
-    this.#observe((observer) => observer.committed?.(order, events));
+    this.#observe((observer) => observer.committed?.(order, events, before));
   }
 
   #crashed(id: OrderId, error: Error): Order | Error {

@@ -1,24 +1,14 @@
 /**
  * What open and running orders may still cost: provider balance for numbers not bought yet, and outbound liquidity for refunds that may
- * come. Beyond either, sales stop before an invoice exists. Derived from the orders, so it is rebuilt at start.
+ * come. Beyond either, sales stop before an invoice exists. Begins with the sums that the journal keeps, and goes on step by step.
  */
+import { type Stake, stakeOf } from "../../actors/order/stake.ts";
 import type { Order } from "../../actors/order/state.ts";
-import { isRefundable, type OrderId } from "../../actors/order/terms.ts";
-import { Holders, NOTHING as NO_AMOUNTS, type Owner } from "./holders.ts";
-
-interface Reserved {
-  readonly microUsd: number;
-  readonly sats: number;
-  /** 1 while the order waits for its payment. */
-  readonly unpaid: 0 | 1;
-  /** Sats of a refund that is out, or may be: its receiver can hold them, and channel space, for days. */
-  readonly held: number;
-}
-
-const NOTHING: Reserved = { microUsd: 0, sats: 0, unpaid: 0, held: 0 };
+import type { OrderId } from "../../actors/order/terms.ts";
+import type { StakeSum } from "../../actors/runtime/store.ts";
+import { Holders, NOTHING, type Owner } from "./holders.ts";
 
 export class Reservations {
-  readonly #byOrder = new Map<string, Reserved>();
   #microUsd = 0;
   #sats = 0;
   #unpaid = 0;
@@ -27,6 +17,11 @@ export class Reservations {
   readonly holders = new Holders();
   /** Those that an earlier process opened. The network around their clients is not known, so they never give way. */
   readonly #inherited = new Holders();
+
+  /** @param sums of the orders that this process finds. */
+  constructor(sums: readonly StakeSum[]) {
+    for (const sum of sums) this.#add(sum, sum.orders, 1);
+  }
 
   /** Open invoices. */
   get unpaid(): number {
@@ -55,43 +50,32 @@ export class Reservations {
 
   /** Says whose unpaid order of an earlier process this is. */
   inherit(id: OrderId, client: string): void {
-    this.#inherited.add(id, { client, network: "" }, { ...NO_AMOUNTS, count: 1 }, 0);
+    this.#inherited.add(id, { client, network: "" }, { ...NOTHING, count: 1 }, 0);
   }
 
-  /** Says whose unpaid order this is. */
+  /** Says whose unpaid order this is; in the turn in which it was committed, so that it can have moved no further. */
   attribute(order: Order, owner: Owner): void {
-    const reserved = this.#byOrder.get(order.id);
-    if (reserved?.unpaid !== 1) return;
-    const { microUsd, sats } = reserved;
+    const stake = stakeOf(order);
+    if (stake?.kind !== "unpaid") return;
+    const { microUsd, sats } = stake;
     this.holders.add(order.id, owner, { count: 1, microUsd, sats }, order.terms.createdAt);
   }
 
-  /** Takes over an order's present state. */
-  follow(order: Order): void {
-    const before = this.#byOrder.get(order.id) ?? NOTHING;
-    const now = reservedFor(order);
-    this.#microUsd += now.microUsd - before.microUsd;
-    this.#sats += now.sats - before.sats;
-    this.#unpaid += now.unpaid - before.unpaid;
-    this.#held += now.held - before.held;
-    if (now.unpaid === 0) {
-      this.holders.remove(order.id);
-      this.#inherited.remove(order.id);
-    }
-    if (now.microUsd === 0 && now.sats === 0 && now.unpaid === 0 && now.held === 0) this.#byOrder.delete(order.id);
-    else this.#byOrder.set(order.id, now);
+  /** A step was committed; `before` is null for an order that opens. */
+  follow(order: Order, before: Order | null): void {
+    const was = before && stakeOf(before);
+    const is = stakeOf(order);
+    if (was) this.#add(was, 1, -1);
+    if (is) this.#add(is, 1, 1);
+    if (is?.kind === "unpaid") return;
+    this.holders.remove(order.id);
+    this.#inherited.remove(order.id);
   }
-}
 
-function reservedFor({ state, terms, owedMsats }: Order): Reserved {
-  const { kind } = state;
-  const notBought = kind === "unpaid" || kind === "buying" || kind === "buyUnknown";
-  const mayRefund = isRefundable(terms.good) && kind !== "lapsed" && kind !== "done";
-  const owed = kind === "unpaid" ? terms.priceSats : Math.floor(owedMsats / 1000);
-  return {
-    microUsd: notBought ? terms.good.maxCost : 0,
-    sats: mayRefund ? owed : 0,
-    unpaid: kind === "unpaid" ? 1 : 0,
-    held: kind === "refundUnknown" ? owed : 0,
-  };
+  #add({ kind, microUsd, sats, heldSats }: Stake, orders: number, sign: 1 | -1): void {
+    this.#microUsd += sign * microUsd;
+    this.#sats += sign * sats;
+    this.#held += sign * heldSats;
+    if (kind === "unpaid") this.#unpaid += sign * orders;
+  }
 }

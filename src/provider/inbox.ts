@@ -2,9 +2,9 @@
  * Many ways, one SMS: webhook, poll and reader only hint that there is news; the order then reads the provider's own message
  * list. One poll of the active list serves all orders, at a pace that follows how many wait.
  */
-import type { Order } from "../../actors/order/state.ts";
-import { numberOf } from "../../actors/order/state.ts";
+import { type Kind, numberOf, type Order } from "../../actors/order/state.ts";
 import type { OrderId } from "../../actors/order/terms.ts";
+import type { Store } from "../../actors/runtime/store.ts";
 import type { Cancel, Millis, World } from "../../actors/runtime/world.ts";
 import type { ActiveActivation, NumberProvider } from "./port.ts";
 
@@ -19,29 +19,41 @@ const MISSING_HINT_MS = 60 * SECOND;
 /** A fresh buy may not be listed yet. */
 const NOT_LISTED_YET_MS = 30 * SECOND;
 
+/**
+ * Of numbers that are watched, so many are looked for in each list. A million are gone through in 17 minutes, which is less than an order
+ * waits; a poll of a few thousand takes milliseconds.
+ */
+const LOOKED_FOR = 5_000;
+
 export interface InboxOptions {
   readonly world: World;
   readonly provider: Pick<NumberProvider, "active">;
+  /** Whose the numbers are, and how many there are of them. */
+  readonly store: Pick<Store, "stakes" | "watchedAfter" | "watcherOf" | "kindOf">;
   readonly hint: (id: OrderId, activationId: string) => void;
   /** A poll failed; nothing is concluded from it. */
   readonly pollFailed: (error: unknown) => void;
 }
 
-interface Watched {
-  readonly orderId: OrderId;
-  readonly rental: boolean;
-  readonly since: Millis;
-  /** The newest message the list showed, as a digest. */
-  newest: string | null;
-  hintedMissingAt: Millis;
-}
+/** Kinds that want messages; the partial index of `Store.watchedAfter` has the same. */
+const WATCHED: ReadonlySet<Kind> = new Set<Kind>(["waiting", "delivered", "renting"]);
 
+/** What is watched stays in the database, however much it is; in memory is what was seen of it lately. */
 export class Inbox {
   readonly #options: InboxOptions;
-  /** Activations whose orders want messages. */
-  readonly #watched = new Map<string, Watched>();
-  /** How many of them are not rentals. */
+  /** Orders that want messages, but for those that were set aside. */
   #waiting = 0;
+  #renting = 0;
+  readonly #setAside = new Set<OrderId>();
+  readonly #startedAt: Millis;
+  /** The newest message of each listed activation that has one, as a digest. */
+  #newest = new Map<string, string>();
+  /** Numbers that may not be listed yet, since when; oldest first. */
+  readonly #fresh = new Map<string, Millis>();
+  /** Numbers that were missing, and when their orders were last told. */
+  readonly #missing = new Map<string, Millis>();
+  /** The last one that was looked for. */
+  #lookedForUpTo = "";
   #timer: Cancel | null = null;
   #dueAt = Number.POSITIVE_INFINITY;
   #pace = RENTAL_POLL_MS;
@@ -51,10 +63,12 @@ export class Inbox {
 
   constructor(options: InboxOptions) {
     this.#options = options;
+    this.#startedAt = options.world.now();
+    for (const { kind, orders } of options.store.stakes()) this.#count(kind, orders);
   }
 
   get watching(): number {
-    return this.#watched.size;
+    return this.#waiting + this.#renting;
   }
 
   start(): void {
@@ -68,22 +82,20 @@ export class Inbox {
     this.#timer = null;
   }
 
-  /** Follows an order's life: watches while it wants messages, forgets it afterwards. */
-  follow(order: Order): void {
-    const { kind } = order.state;
-    const number = numberOf(order);
-    if (!number) return;
-    const wanted = kind === "waiting" || kind === "delivered" || kind === "renting";
-    const known = this.#watched.get(number.activationId);
-    if (wanted && !known) this.#watch(number.activationId, order);
-    else if (!wanted && known) this.#forget(number.activationId, known);
+  /** Follows an order's life: its number is watched while it wants messages. `before` is null for an order that opens. */
+  follow(order: Order, before: Order | null): void {
+    const was = before && watchedNumber(before);
+    const is = watchedNumber(order);
+    if (was && !is) this.#forget(was, before.state.kind);
+    else if (is && !was) this.#watch(is, order.state.kind);
   }
 
   /** An order was set aside: it takes no hints any more. */
   setAside(orderId: OrderId): void {
-    for (const [activationId, watched] of [...this.#watched]) {
-      if (watched.orderId === orderId) this.#forget(activationId, watched);
-    }
+    if (this.#setAside.has(orderId)) return;
+    this.#setAside.add(orderId);
+    const kind = this.#options.store.kindOf(orderId);
+    if (kind) this.#count(kind, -1);
   }
 
   /** A reader waits: poll soon, but no faster than polling ever goes. */
@@ -94,29 +106,35 @@ export class Inbox {
 
   /** The message list could not be read after a hint: the next poll shows the same news again, and hints again. */
   lookFailed(activationId: string): void {
-    const watched = this.#watched.get(activationId);
-    if (!watched) return;
-    watched.newest = null;
+    if (this.#options.store.watcherOf(activationId) === null) return;
+    this.#newest.delete(activationId);
     this.#pace = RENTAL_POLL_MS;
     this.#arm();
   }
 
-  #watch(activationId: string, order: Order): void {
-    const rental = order.terms.good.type === "rent-number";
-    const since = this.#options.world.now();
-    this.#watched.set(activationId, { orderId: order.id, rental, since, newest: null, hintedMissingAt: 0 });
-    if (!rental) this.#waiting++;
+  #watch(activationId: string, kind: Kind): void {
+    this.#count(kind, 1);
+    // What was seen of it before it was ours, nobody was told.
+    this.#newest.delete(activationId);
+    this.#fresh.set(activationId, this.#options.world.now());
     this.#pace = RENTAL_POLL_MS;
     this.#arm();
   }
 
-  #forget(activationId: string, watched: Watched): void {
-    this.#watched.delete(activationId);
-    if (!watched.rental) this.#waiting--;
+  #forget(activationId: string, kind: Kind): void {
+    this.#count(kind, -1);
+    this.#fresh.delete(activationId);
+    this.#missing.delete(activationId);
+  }
+
+  #count(kind: Kind, orders: number): void {
+    if (!WATCHED.has(kind)) return;
+    if (kind === "renting") this.#renting += orders;
+    else this.#waiting += orders;
   }
 
   #arm(at?: Millis): void {
-    if (this.#stopped || this.#polling || this.#watched.size === 0) return;
+    if (this.#stopped || this.#polling || this.watching === 0) return;
     const { world } = this.#options;
     const wanted = at ?? world.now() + (this.#waiting > 0 ? POLL_MS : this.#pace);
     if (this.#timer && this.#dueAt <= wanted) return;
@@ -131,7 +149,7 @@ export class Inbox {
     const { world, provider, pollFailed } = this.#options;
     this.#lastPollAt = world.now();
     try {
-      if (this.#watched.size > 0) this.#compare(await provider.active());
+      if (this.watching > 0) this.#compare(await provider.active());
     } catch (error) {
       pollFailed(error);
     } finally {
@@ -142,19 +160,46 @@ export class Inbox {
   }
 
   #compare(active: readonly ActiveActivation[]): void {
-    const listed = new Map(active.map((row) => [row.activationId, row]));
-    const now = this.#options.world.now();
-    for (const [activationId, watched] of this.#watched) {
-      const row = listed.get(activationId);
-      if (row) {
-        if (row.newest === null || row.newest === watched.newest) continue;
-        watched.newest = row.newest;
-        this.#pace = RENTAL_POLL_MS;
-        this.#options.hint(watched.orderId, activationId);
-      } else if (now - watched.since > NOT_LISTED_YET_MS && now - watched.hintedMissingAt > MISSING_HINT_MS) {
-        watched.hintedMissingAt = now;
-        this.#options.hint(watched.orderId, activationId);
-      }
+    this.#seeNews(active);
+    this.#lookFor(new Set(active.map((row) => row.activationId)));
+  }
+
+  #seeNews(active: readonly ActiveActivation[]): void {
+    const before = this.#newest;
+    this.#newest = new Map();
+    for (const { activationId, newest } of active) {
+      if (newest === null) continue;
+      this.#newest.set(activationId, newest);
+      if (newest !== before.get(activationId) && this.#tell(activationId)) this.#pace = RENTAL_POLL_MS;
     }
   }
+
+  /** A slice of the numbers that are watched, the next one with the next list. */
+  #lookFor(listed: ReadonlySet<string>): void {
+    const now = this.#options.world.now();
+    for (const [activationId, since] of this.#fresh) {
+      if (now - since <= NOT_LISTED_YET_MS) break;
+      this.#fresh.delete(activationId);
+    }
+    const watched = this.#options.store.watchedAfter(this.#lookedForUpTo, LOOKED_FOR);
+    this.#lookedForUpTo = watched.length < LOOKED_FOR ? "" : (watched.at(-1) ?? "");
+    if (now - this.#startedAt <= NOT_LISTED_YET_MS) return;
+    for (const activationId of watched) {
+      if (listed.has(activationId) || this.#fresh.has(activationId)) continue;
+      if (now - (this.#missing.get(activationId) ?? 0) <= MISSING_HINT_MS) continue;
+      this.#missing.set(activationId, now);
+      this.#tell(activationId);
+    }
+  }
+
+  /** @returns whether anybody wants to know. */
+  #tell(activationId: string): boolean {
+    const orderId = this.#options.store.watcherOf(activationId);
+    if (orderId === null || this.#setAside.has(orderId)) return false;
+    this.#options.hint(orderId, activationId);
+    return true;
+  }
 }
+
+const watchedNumber = (order: Order): string | null =>
+  WATCHED.has(order.state.kind) ? (numberOf(order)?.activationId ?? null) : null;

@@ -273,6 +273,13 @@ describe("a finding", () => {
       "INSERT INTO quarantine VALUES (?, 1, 'TypeError')",
       idOf("waiting"),
     ],
+    [
+      "a sum by kind that its orders do not come to",
+      "stakes",
+      null,
+      "UPDATE stakes SET sats = sats + 1 WHERE kind = 'waiting'",
+    ],
+    ["a sum by kind that is gone", "stakes", null, "DELETE FROM stakes WHERE kind = 'buying'"],
     ["a tombstone that cannot be read", "tombstones", null, "INSERT INTO tombstones VALUES ('h', 'a', '{}', 1)"],
   ];
 

@@ -264,20 +264,10 @@ describe("after a restore", () => {
   beforeEach(() => lives.journal.store.setMeta(META_BACKUP, JSON.stringify({ takenAt: iso(takenAt()) })));
 
   const doubted = () =>
-    [
-      ...lives.journal.store.ordersOfKind([
-        "buying",
-        "waiting",
-        "refundStuck",
-        "delivered",
-        "done",
-        "refunding",
-        "resolving",
-      ]),
-    ]
-      .filter(({ doubtSince }) => doubtSince !== undefined)
-      .map(({ id }) => id)
-      .toSorted();
+    lives.journal.db
+      .query<{ id: string }, []>("SELECT id FROM orders WHERE state ->> '$.doubtSince' IS NOT NULL ORDER BY id")
+      .all()
+      .map(({ id }) => id);
 
   test("money is paused until it was compared; what is proven to agree goes on", async () => {
     expect((await compared()).peers).toMatchObject({ paused: true, agrees: false, doubts: { list: [] } });

@@ -22,7 +22,7 @@ const SECOND = 1_000;
 const owner = (name: string): Owner => ({ client: name, network: name.split(".")[0] ?? "" });
 
 function door({ balanceUsd = 300, outboundSats = 1e6, maxUnpaid = 100, maxUnpaidPerClient = 100 }) {
-  const reservations = new Reservations();
+  const reservations = new Reservations([]);
   const world = new ManualWorld();
   const orders = new Map<string, Order>();
   /** What the node answers to a cancel. */
@@ -38,7 +38,7 @@ function door({ balanceUsd = 300, outboundSats = 1e6, maxUnpaid = 100, maxUnpaid
     close: async (id) => {
       node.asked.push(id);
       const order = orders.get(id);
-      if (node.closes && order) reservations.follow({ ...order, state: { kind: "lapsed" } });
+      if (node.closes && order) reservations.follow({ ...order, state: { kind: "lapsed" } }, order);
       return node.closes;
     },
     gaveWay: (count) => {
@@ -61,7 +61,7 @@ function door({ balanceUsd = 300, outboundSats = 1e6, maxUnpaid = 100, maxUnpaid
       owedMsats: 0,
     } as unknown as Order;
     orders.set(order.id, order);
-    reservations.follow(order);
+    reservations.follow(order, null);
     admission.opened(order, owner(name));
     release();
     leave();
@@ -95,7 +95,7 @@ describe("unpaid orders, which cost nothing,", () => {
   test("that lapse or are paid count no longer for their client", async () => {
     const { open, reservations } = door({});
     const order = (await open("a", rental(60))) as Order;
-    reservations.follow({ ...order, state: { kind: "lapsed" } });
+    reservations.follow({ ...order, state: { kind: "lapsed" } }, order);
     expect(reservations.holders.ofClient("a")).toEqual({ count: 0, microUsd: 0, sats: 0 });
     expect(await open("a", rental(60))).toBeObject();
   });

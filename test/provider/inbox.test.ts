@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { Order, State } from "../../actors/order/state.ts";
+import type { Kind, Order, State } from "../../actors/order/state.ts";
 import type { OrderType } from "../../actors/order/terms.ts";
-import { Inbox } from "../../src/provider/inbox.ts";
+import { Inbox, type InboxOptions } from "../../src/provider/inbox.ts";
 import { type ActiveActivation, ProviderUnavailable } from "../../src/provider/port.ts";
 import { HOUR, idOf, MINUTE, numberOf, opening, SECOND } from "../actors/runtime/engine.ts";
 import { ManualWorld, START } from "../support/manual-world.ts";
@@ -20,6 +20,36 @@ function order(n: number, kind: "waiting" | "delivered" | "closing" | "renting" 
 const row = (n: number, newest: string | null = null): ActiveActivation =>
   activeRow(numberOf(n, 0).activationId, { newest });
 
+/** The rows that the journal would have written: where each order stands, by its activation. */
+class Rows {
+  readonly #orders = new Map<string, Order>();
+  readonly store: InboxOptions["store"] = {
+    stakes: () => [...this.#orders.values()].map(({ state: { kind } }) => ({ ...NO_SUMS, kind, orders: 1 })),
+    watchedAfter: (after, limit) =>
+      [...this.#orders]
+        .filter(([activationId, { state }]) => activationId > after && WANT_MESSAGES.includes(state.kind))
+        .map(([activationId]) => activationId)
+        .toSorted()
+        .slice(0, limit),
+    watcherOf: (activationId) => {
+      const found = this.#orders.get(activationId);
+      return found && WANT_MESSAGES.includes(found.state.kind) ? found.id : null;
+    },
+    kindOf: (id) => this.#orders.values().find((order) => order.id === id)?.state.kind ?? null,
+  };
+
+  /** @returns the order as it was; null for one that opens. */
+  write(n: number, order: Order): Order | null {
+    const { activationId } = numberOf(n, 0);
+    const before = this.#orders.get(activationId) ?? null;
+    this.#orders.set(activationId, order);
+    return before;
+  }
+}
+
+const NO_SUMS = { microUsd: 0, sats: 0, heldSats: 0 };
+const WANT_MESSAGES: readonly Kind[] = ["waiting", "delivered", "renting"];
+
 interface Bench {
   readonly world: ManualWorld;
   /** When the list was asked for, in seconds. */
@@ -29,18 +59,28 @@ interface Bench {
   /** What the list shows; null when it cannot be read. */
   listed: ActiveActivation[] | null;
   readonly inbox: Inbox;
+  /** A step was committed: the row first, then the inbox hears of it. */
+  follow(...step: Parameters<typeof order>): void;
 }
 
-function inbox(): Bench {
+/** @param found orders that are in the database when the process starts. */
+function inbox(...found: Parameters<typeof order>[]): Bench {
   const world = new ManualWorld();
+  const rows = new Rows();
+  for (const step of found) rows.write(step[0], order(...step));
   const self: Bench = {
     world,
     polls: [],
     hints: [],
     failures: 0,
     listed: [],
+    follow(...step) {
+      const after = order(...step);
+      self.inbox.follow(after, rows.write(step[0], after));
+    },
     inbox: new Inbox({
       world,
+      store: rows.store,
       provider: {
         active: async () => {
           self.polls.push((world.now() - START) / SECOND);
@@ -59,7 +99,7 @@ describe("pace", () => {
   test("nobody waits: nothing is asked", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "done"));
+    at.follow(1, "done");
     await at.world.advance(HOUR);
     expect(at.polls).toEqual([]);
     expect(at.world.armed()).toEqual([]);
@@ -68,8 +108,8 @@ describe("pace", () => {
   test("while any order waits for its SMS: every five seconds, one question for all", async () => {
     const at = inbox();
     at.inbox.start();
-    for (let n = 1; n <= 30; n++) at.inbox.follow(order(n, "waiting"));
-    at.inbox.follow(order(31, "renting"));
+    for (let n = 1; n <= 30; n++) at.follow(n, "waiting");
+    at.follow(31, "renting");
     expect(at.inbox.watching).toBe(31);
     await at.world.advance(20 * SECOND);
     expect(at.polls).toEqual([5, 10, 15, 20]);
@@ -78,7 +118,7 @@ describe("pace", () => {
   test("while only rentals run: ever more slowly, at least every ten minutes", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "renting"));
+    at.follow(1, "renting");
     at.listed = [row(1)];
     await at.world.advance(2 * HOUR);
     const gaps = at.polls.map((poll, index) => poll - (at.polls[index - 1] ?? 0));
@@ -90,7 +130,7 @@ describe("pace", () => {
   test("falls back to fast on news and for a reader, but is never faster than ever", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "renting"));
+    at.follow(1, "renting");
     at.listed = [row(1)];
     await at.world.advance(HOUR);
     at.polls.length = 0;
@@ -107,7 +147,7 @@ describe("pace", () => {
 
   test("stops with stop and goes on with start", async () => {
     const at = inbox();
-    at.inbox.follow(order(1, "waiting"));
+    at.follow(1, "waiting");
     await at.world.advance(MINUTE);
     expect(at.polls).toEqual([]);
     at.inbox.start();
@@ -123,8 +163,8 @@ describe("news", () => {
   test("is a message that the list did not show before; its order is told", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "waiting"));
-    at.inbox.follow(order(2, "waiting"));
+    at.follow(1, "waiting");
+    at.follow(2, "waiting");
     at.listed = [row(1), row(2)];
     await at.world.advance(10 * SECOND);
     expect(at.hints).toEqual([]);
@@ -136,10 +176,10 @@ describe("news", () => {
   test("that the order has taken is not told again; the next message is", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "waiting"));
+    at.follow(1, "waiting");
     at.listed = [row(1, "first")];
     await at.world.advance(5 * SECOND);
-    at.inbox.follow(order(1, "delivered", 1));
+    at.follow(1, "delivered", 1);
     await at.world.advance(30 * SECOND);
     expect(at.hints).toHaveLength(1);
     at.listed = [row(1, "second")];
@@ -150,8 +190,8 @@ describe("news", () => {
   test("is told again with the next poll after the look at the provider failed, and only then", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "waiting"));
-    at.inbox.follow(order(2, "waiting"));
+    at.follow(1, "waiting");
+    at.follow(2, "waiting");
     at.listed = [row(1, "digest"), row(2, "digest")];
     await at.world.advance(5 * SECOND);
     at.inbox.lookFailed(numberOf(1, 0).activationId);
@@ -163,7 +203,7 @@ describe("news", () => {
   test("whose look failed is polled for soon, although polls had become rare", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "renting"));
+    at.follow(1, "renting");
     at.listed = [row(1)];
     await at.world.advance(2 * HOUR);
     at.listed = [row(1, "digest")];
@@ -177,7 +217,7 @@ describe("news", () => {
   test("of an activation that is not ours is nobody's", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "waiting"));
+    at.follow(1, "waiting");
     at.listed = [row(1), row(9, "digest")];
     await at.world.advance(MINUTE);
     expect(at.hints).toEqual([]);
@@ -188,7 +228,7 @@ describe("an activation that is missing from the list", () => {
   test("is looked into, but not while it is fresh, and not at every poll", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "waiting"));
+    at.follow(1, "waiting");
     at.listed = [];
     await at.world.advance(30 * SECOND);
     expect(at.hints).toEqual([]);
@@ -205,7 +245,7 @@ describe("a poll that fails", () => {
   test("proves nothing: nobody is told anything, and the next poll comes in time", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "waiting"));
+    at.follow(1, "waiting");
     at.listed = null;
     await at.world.advance(10 * MINUTE);
     expect(at.hints).toEqual([]);
@@ -220,13 +260,13 @@ describe("following", () => {
   test("forgets an order that wants no more messages, and with the last one stops asking", async () => {
     const at = inbox();
     at.inbox.start();
-    at.inbox.follow(order(1, "waiting"));
-    at.inbox.follow(order(2, "renting"));
-    at.inbox.follow(order(1, "waiting"));
+    at.follow(1, "waiting");
+    at.follow(2, "renting");
+    at.follow(1, "waiting");
     expect(at.inbox.watching).toBe(2);
-    at.inbox.follow(order(1, "closing"));
+    at.follow(1, "closing");
     expect(at.inbox.watching).toBe(1);
-    at.inbox.follow({ ...order(2, "done"), terms: order(2, "renting").terms });
+    at.follow(2, "done");
     expect(at.inbox.watching).toBe(0);
     at.listed = [row(1, "late"), row(2, "late")];
     await at.world.advance(HOUR);
@@ -234,21 +274,55 @@ describe("following", () => {
     expect(at.polls.length).toBeLessThanOrEqual(1);
   });
 
-  test("an order that was set aside takes no hints any more, and the others still do", () => {
-    const { inbox: box } = inbox();
-    box.follow(order(1, "waiting"));
-    box.follow(order(2, "renting"));
+  test("an order that was set aside takes no hints any more, and the others still do", async () => {
+    const at = inbox();
+    const { inbox: box } = at;
+    at.follow(1, "waiting");
+    at.follow(2, "renting");
     box.setAside(idOf(1));
     expect(box.watching).toBe(1);
     box.setAside(idOf(1));
     expect(box.watching).toBe(1);
+    box.start();
+    at.listed = [row(1, "news"), row(2, "news")];
+    await at.world.advance(MINUTE);
+    expect(at.hints).toEqual([idOf(2)]);
   });
 
   test("a late SMS that reopens a closing order is followed again", () => {
     const at = inbox();
-    at.inbox.follow(order(1, "waiting"));
-    at.inbox.follow(order(1, "closing"));
-    at.inbox.follow(order(1, "delivered", 1));
+    at.follow(1, "waiting");
+    at.follow(1, "closing");
+    at.follow(1, "delivered", 1);
     expect(at.inbox.watching).toBe(1);
+  });
+});
+
+describe("after a restart", () => {
+  test("orders of the database are watched at once: news is told, and a missing number is looked into", async () => {
+    const at = inbox([1, "waiting"], [2, "renting"], [3, "closing"], [4, "done"], [5, "delivered", 1]);
+    expect(at.inbox.watching).toBe(3);
+    at.inbox.start();
+    at.listed = [row(1, "digest"), row(3, "digest"), row(5)];
+    await at.world.advance(5 * SECOND);
+    expect(at.hints).toEqual([idOf(1)]);
+    await at.world.advance(30 * SECOND);
+    expect(at.hints).toEqual([idOf(1), idOf(2)]);
+  });
+
+  test("an order that was set aside before counts for nothing", async () => {
+    const at = inbox([1, "waiting"]);
+    at.inbox.setAside(idOf(1));
+    at.inbox.start();
+    await at.world.advance(HOUR);
+    expect([at.inbox.watching, at.polls.length, at.hints.length]).toEqual([0, 0, 0]);
+  });
+
+  test("numbers of a crowd that are missing are all looked into, some thousands with each list", async () => {
+    const crowd = Array.from({ length: 5_001 }, (_, n): Parameters<typeof order> => [n, "waiting"]);
+    const at = inbox(...crowd);
+    at.inbox.start();
+    await at.world.advance(45 * SECOND);
+    expect(new Set(at.hints).size).toBe(5_001);
   });
 });

@@ -19,6 +19,7 @@ import {
   type Report,
 } from "./order-checks.ts";
 import { Findings } from "./report.ts";
+import { checkStakes } from "./stakes.ts";
 import { checkStrays, checkTombstones } from "./strays.ts";
 import { WaitingList } from "./waiting.ts";
 
@@ -81,6 +82,7 @@ export function examine({ db, now, quick, rules, progress }: ExamineOptions): Ex
     }),
   );
   if (large) progress("Adding up the ledger");
+  part(() => checkStakes(db, (check, problem) => findings.add(check, null, problem)));
   part(() => checkStrays(db, findings));
   part(() => {
     tombstones = checkTombstones(db, findings);

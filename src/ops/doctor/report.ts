@@ -11,6 +11,7 @@ export const CHECKS = {
   messages: "recorded messages are stored, each once",
   claims: "refund hashes and keys have one living owner",
   ledger: "postings balance and agree with the states",
+  stakes: "sums by kind agree with the orders",
   tombstones: "buried orders can be found by late money",
   quarantine: "no order was set aside",
 } as const;

@@ -28,9 +28,9 @@ export const PRIVACY: readonly Mutant[] = [
     edits: [
       {
         file: "src/assembly.ts",
-        find: "        observer.committed?.(order, events);\n",
+        find: "        observer.committed?.(order, events, before);\n",
         replace:
-          '        observer.committed?.(order, events);\n        log.info({ newest: store.messages(order.id).at(-1)?.code ?? null }, "step committed");\n',
+          '        observer.committed?.(order, events, before);\n        log.info({ newest: store.messages(order.id).at(-1)?.code ?? null }, "step committed");\n',
       },
     ],
   },
@@ -71,9 +71,9 @@ export const PRIVACY: readonly Mutant[] = [
       ...ANY_PAID_ORDER_OPENS,
       {
         file: FRONT,
-        find: "      if (!order) return notFound();\n      const { kind } = order.state;",
+        find: "    if (!order) return notFound();\n    const { kind } = order.state;",
         replace:
-          '      if (!order && this.#options.supervisor.read(bearer.orderId as OrderId)) return problem("INVALID_MACAROON", "Not yours");\n      if (!order) return notFound();\n      const { kind } = order.state;',
+          '    if (!order && this.#options.supervisor.read(bearer.orderId as OrderId)) return problem("INVALID_MACAROON", "Not yours");\n    if (!order) return notFound();\n    const { kind } = order.state;',
       },
     ],
   },
