@@ -10,6 +10,8 @@ import { msats } from "../../../actors/order/money.ts";
 import { Journal } from "../../../actors/runtime/journal.ts";
 import { migrate } from "../../../actors/runtime/schema.ts";
 import { countedStakes, keptStakes, type StakeSum } from "../../../actors/runtime/store.ts";
+import { Reservations } from "../../../src/orders/reservations.ts";
+import { Inbox } from "../../../src/provider/inbox.ts";
 import { Chance } from "../../simulation/chance.ts";
 import {
   type Asked,
@@ -43,10 +45,33 @@ class Town {
   readonly engine: Engine;
   readonly answered = new Set<Asked>();
   readonly kinds = new Set<string>();
+  readonly #reservations = new Reservations([]);
+  readonly #inbox: Inbox;
 
   constructor(seed: number, db?: Database) {
     this.chance = new Chance(seed);
-    this.engine = startEngine(db ? { db } : {});
+    this.engine = startEngine({
+      ...(db && { db }),
+      observer: {
+        committed: (order, _, before) => {
+          this.#reservations.follow(order, before);
+          this.#inbox.follow(order, before);
+        },
+      },
+    });
+    this.#inbox = this.#newInbox();
+  }
+
+  #newInbox(): Inbox {
+    const { world, store } = this.engine;
+    return new Inbox({ world, store, provider: { active: async () => [] }, hint: () => {}, pollFailed: () => {} });
+  }
+
+  /** What this process counted step by step is what one would begin with that starts now. */
+  isAsAfterAStart(): void {
+    const sums = (of: Reservations) => [of.unpaid, of.microUsd, of.sats, of.heldSats];
+    expect(sums(this.#reservations)).toEqual(sums(new Reservations(this.engine.store.stakes())));
+    expect(this.#inbox.watching).toBe(this.#newInbox().watching);
   }
 
   pick<T>(of: readonly T[]): T {
@@ -176,6 +201,7 @@ describe("the sums by kind", () => {
       for (let turn = 0; turn < 250; turn++) {
         await town.turn();
         agrees(town.engine.db);
+        town.isAsAfterAStart();
       }
       for (const kind of town.kinds) reached.add(kind);
     }

@@ -2,7 +2,7 @@
 import { replay } from "../../../actors/order/evolve.ts";
 import { deadline, type Kind } from "../../../actors/order/state.ts";
 import { status } from "../../../actors/order/status.ts";
-import { upcast } from "../../../actors/runtime/store.ts";
+import { countedStakes, keptStakes, type StakeSum, upcast } from "../../../actors/runtime/store.ts";
 import { same } from "../same.ts";
 import { type Evidence, type Invariant, Violation } from "./invariant.ts";
 
@@ -62,7 +62,17 @@ function compareRows(evidence: Evidence): void {
     const folded = replay(evidence.store.events(row.id));
     if (!same(folded, stored)) throw new Violation(19, `${row.id}: the fold of its events is not its row`);
   }
+  // What a start believes instead of reading every row.
+  const [kept, counted] = [keptStakes(evidence.db), countedStakes(evidence.db)].map(inWords);
+  if (kept !== counted) throw new Violation(19, `sums by kind are kept as "${kept}", the rows come to "${counted}"`);
 }
+
+const inWords = (sums: readonly StakeSum[]): string =>
+  sums
+    .filter(({ orders, microUsd, sats, heldSats }) => orders !== 0 || microUsd !== 0 || sats !== 0 || heldSats !== 0)
+    .map(({ kind, orders, microUsd, sats, heldSats }) => `${kind} ${orders} ${microUsd} ${sats} ${heldSats}`)
+    .toSorted()
+    .join(", ");
 
 const UNTIMED: ReadonlySet<string> = new Set(["refundStuck", "done", "unpaid", "lapsed"]);
 

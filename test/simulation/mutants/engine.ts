@@ -34,6 +34,13 @@ export const ENGINE: readonly Mutant[] = [
     ],
   },
   {
+    name: "sums by kind only grow",
+    plants: "What an order may still cost is added with each step, and what it was before is not taken back.",
+    breaks: [19],
+    first: "crashes",
+    edits: [{ file: JOURNAL, find: "if (was) add(-1, was);", replace: "" }],
+  },
+  {
     name: "effect row not deleted",
     plants: "An effect that came back is found again at the next start.",
     breaks: [5, 12, 18],
