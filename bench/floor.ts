@@ -14,7 +14,7 @@ import {
   parseL402Authorization,
   verifyL402Macaroon,
 } from "@getalby/lightning-tools/402/l402";
-import { Elysia } from "elysia";
+import { type AnyElysia, Elysia } from "elysia";
 import { serveOptions } from "../src/api/serve.ts";
 
 export interface FloorAnswer {
@@ -53,6 +53,12 @@ function alby(body: string, status: number, headers: Readonly<Record<string, str
   });
 }
 
+function listening(app: AnyElysia): { readonly port: number | undefined } {
+  const { server } = app.listen(LISTEN);
+  if (!server) throw new Error("Elysia does not listen");
+  return { port: server.port };
+}
+
 function serve(kind: string, { route, status, headers, body }: FloorAnswer): { readonly port: number | undefined } {
   const bytes = Buffer.from(body, "base64");
   // Text where it is text, as the service answers it.
@@ -62,16 +68,14 @@ function serve(kind: string, { route, status, headers, body }: FloorAnswer): { r
   }
   if (kind === "elysia") {
     const answer = () => new Response(content, { status, headers });
-    const { server } = new Elysia().get(route, answer).post(route, answer, { parse: "none" }).listen(LISTEN);
-    if (!server) throw new Error("Elysia does not listen");
-    return { port: server.port };
+    return listening(new Elysia().get(route, answer).post(route, answer, { parse: "none" }));
   }
   if (kind === "relay") {
-    const { amountSats = 0 } = { amountSats: Number(JSON.parse(String(content)).priceSats) };
+    const { priceSats } = JSON.parse(String(content)) as { readonly priceSats: number };
     const call = {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ value: String(amountSats) }),
+      body: JSON.stringify({ value: String(priceSats) }),
     };
     const answer = async ({ request }: { readonly request: Request }) => {
       await request.text();
@@ -79,9 +83,7 @@ function serve(kind: string, { route, status, headers, body }: FloorAnswer): { r
       JSON.parse(await made.text());
       return new Response(content, { status, headers });
     };
-    const { server } = new Elysia().post(route, answer, { parse: "none" }).listen(LISTEN);
-    if (!server) throw new Error("Elysia does not listen");
-    return { port: server.port };
+    return listening(new Elysia().post(route, answer, { parse: "none" }));
   }
   if (kind === "alby") return alby(String(content), status, headers);
   throw new Error(`Unknown floor "${kind}"`);

@@ -29,8 +29,10 @@ export interface StakeSum extends Stake {
   readonly orders: number;
 }
 
-/** Orders that want messages, in the words of the partial index. */
-const WATCHED = "kind IN ('waiting', 'delivered', 'renting')";
+/** Kinds of orders that want messages. */
+export const WATCHED_KINDS: readonly Kind[] = ["waiting", "delivered", "renting"];
+/** In the words of the partial index, which serves no others. */
+const WATCHED = `kind IN (${WATCHED_KINDS.map((kind) => `'${kind}'`).join(", ")})`;
 
 /** Brings an order written by an older version to the present shape. There is one version so far. */
 export function upcast(state: string): Order {

@@ -12,8 +12,8 @@ import { signInvoices } from "../invoices.ts";
 import { COUNTER } from "../load.ts";
 import { type Running, start } from "../processes.ts";
 import { type Peers, post, startPeers, startProduct } from "../product.ts";
-import { type Row, ratios } from "../report.ts";
-import { type Extent, inTurn } from "../rounds.ts";
+import { type Figure, type Row, ratios } from "../report.ts";
+import { type Extent, inTurn, type Measured } from "../rounds.ts";
 
 const PATH = "/v2/l402/order";
 const BODY = `{"service":"tg","country":"auto","note":"${COUNTER}"}`;
@@ -47,6 +47,15 @@ async function startNode(invoices: string, { url }: Peers): Promise<Running & { 
   return { ...node, url: `http://127.0.0.1:${node.found[1]}` };
 }
 
+function figures(servers: readonly Measured[], atLeast: number, aims: Readonly<Record<string, number>> = {}): Figure[] {
+  const own = servers[0];
+  return [
+    { name: "rate", value: own?.perSecond.median ?? 0, unit: "/s", aim: { atLeast } },
+    ...ratios(servers, aims).slice(1),
+    { name: "p99", value: own?.p99 ?? 0, unit: "ms", aim: { atMost: AIM_P99_MS } },
+  ];
+}
+
 export async function challenge(extent: Extent): Promise<Row> {
   const peers = await startPeers();
   const { answer, invoices } = await prepared(peers, extent);
@@ -70,17 +79,8 @@ export async function challenge(extent: Extent): Promise<Row> {
   await Promise.all(
     [product, node, relayed, peers, relay.process, elysia.process, alby.process].map((one) => one.stop()),
   );
-  const own = servers[0];
-  return {
-    id: "challenge",
-    work: "402 challenge with the order durable, invoices from a loopback LND",
-    servers,
-    figures: [
-      { name: "rate", value: own?.perSecond.median ?? 0, unit: "/s", aim: { atLeast: AIM_LND_PER_SECOND } },
-      ...ratios(servers, {}).slice(1),
-      { name: "p99", value: own?.p99 ?? 0, unit: "ms", aim: { atMost: AIM_P99_MS } },
-    ],
-  };
+  const work = "402 challenge with the order durable, invoices from a loopback LND";
+  return { id: "challenge", work, servers, figures: figures(servers, AIM_LND_PER_SECOND) };
 }
 
 export async function presigned(extent: Extent): Promise<Row> {
@@ -101,15 +101,7 @@ export async function presigned(extent: Extent): Promise<Row> {
     extent,
   );
   await Promise.all([durable, volatile, peers, elysia.process].map((one) => one.stop()));
-  const own = servers[0];
-  return {
-    id: "presigned",
-    work: "402 challenge with the order durable, invoices at hand",
-    servers,
-    figures: [
-      { name: "rate", value: own?.perSecond.median ?? 0, unit: "/s", aim: { atLeast: AIM_PER_SECOND } },
-      ...ratios(servers, { "the same without durability": AIM_OF_VOLATILE }).slice(1),
-      { name: "p99", value: own?.p99 ?? 0, unit: "ms", aim: { atMost: AIM_P99_MS } },
-    ],
-  };
+  const work = "402 challenge with the order durable, invoices at hand";
+  const aims = { "the same without durability": AIM_OF_VOLATILE };
+  return { id: "presigned", work, servers, figures: figures(servers, AIM_PER_SECOND, aims) };
 }

@@ -4,7 +4,7 @@
  */
 import { type Kind, numberOf, type Order } from "../../actors/order/state.ts";
 import type { OrderId } from "../../actors/order/terms.ts";
-import type { Store } from "../../actors/runtime/store.ts";
+import { type Store, WATCHED_KINDS } from "../../actors/runtime/store.ts";
 import type { Cancel, Millis, World } from "../../actors/runtime/world.ts";
 import type { ActiveActivation, NumberProvider } from "./port.ts";
 
@@ -35,8 +35,7 @@ export interface InboxOptions {
   readonly pollFailed: (error: unknown) => void;
 }
 
-/** Kinds that want messages; the partial index of `Store.watchedAfter` has the same. */
-const WATCHED: ReadonlySet<Kind> = new Set<Kind>(["waiting", "delivered", "renting"]);
+const WATCHED: ReadonlySet<Kind> = new Set(WATCHED_KINDS);
 
 /** What is watched stays in the database, however much it is; in memory is what was seen of it lately. */
 export class Inbox {
