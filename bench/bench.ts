@@ -18,6 +18,7 @@ import { catalog } from "./rows/catalog.ts";
 import { challenge, presigned } from "./rows/challenge.ts";
 import { deadlines } from "./rows/deadlines.ts";
 import { growth } from "./rows/growth.ts";
+import { inProcess } from "./rows/in-process.ts";
 import { journal } from "./rows/journal.ts";
 import { lives } from "./rows/lives.ts";
 import { macaroon } from "./rows/macaroon.ts";
@@ -61,6 +62,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   deadlines: () => deadlines(quick ? { armed: 20_000, seconds: 3 } : { armed: 100_000, seconds: 10 }),
   growth: () => growth(extent, quick ? 30_000 : Math.max(100_000, most)),
   lives: () => lives({ count: quick ? 40 : 150 }),
+  "in-process": () => inProcess(quick ? { rounds: 1, lives: 2_000 } : { rounds: 3, lives: 8_000 }),
   memory: () => memory({ seconds: numberOf("minutes", quick ? 0.25 : 2) * 60 }),
 };
 
