@@ -4,7 +4,7 @@
 import type { MicroUsd, Sats } from "./money.ts";
 import type { Policy } from "./policy.ts";
 
-/** 32 lower-case hex digits: 128 random bits. */
+/** 32 lower-case hex digits: the time of its opening in ms, 12 digits, and 80 random bits; all random in orders of older versions (ADR 33). */
 export type OrderId = string & { readonly of: "order" };
 
 export const ORDER_TYPES = ["receive-sms", "receive-sms-reactivate", "rent-number"] as const;

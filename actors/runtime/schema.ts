@@ -142,6 +142,17 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX orders_watched ON orders (activation_id) WHERE kind IN ('waiting', 'delivered', 'renting');
   CREATE INDEX orders_buying ON orders (kind) WHERE kind IN ('buying', 'buyUnknown');
   `,
+  `
+  -- With a rowid. Without one a row of more than 1,002 bytes takes an overflow page of its own (SQLite file format, 1.6), and the event
+  -- that opens an order is longer: each was 4 kB more to log, to sync and to move into the file.
+  CREATE TABLE events_2 (
+    order_id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, v INTEGER NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (order_id, seq)
+  ) STRICT;
+  INSERT INTO events_2 SELECT order_id, seq, at, v, type, body FROM events;
+  DROP TABLE events;
+  ALTER TABLE events_2 RENAME TO events;
+  `,
 ];
 
 /**

@@ -7,10 +7,11 @@ import { join } from "node:path";
 import { open } from "../../actors/order/decide.ts";
 import { microUsd, sats } from "../../actors/order/money.ts";
 import { DEFAULT_POLICY } from "../../actors/order/policy.ts";
-import type { OrderId, Terms } from "../../actors/order/terms.ts";
+import type { Terms } from "../../actors/order/terms.ts";
 import { Journal, type Transition } from "../../actors/runtime/journal.ts";
 import { configure } from "../../actors/runtime/schema.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
+import { newOrderId } from "../../src/orders/order-id.ts";
 import { newFolder } from "../product.ts";
 import type { Row } from "../report.ts";
 import { spread } from "../statistics.ts";
@@ -33,7 +34,7 @@ export function opening(world: RealWorld): Transition {
     requestDigest: world.random(32).toHex(),
     policy: DEFAULT_POLICY,
   };
-  const opened = open({ id: world.random(16).toHex() as OrderId, terms, destination: null, now });
+  const opened = open({ id: newOrderId(world), terms, destination: null, now });
   return {
     before: null,
     ...opened,
@@ -66,7 +67,7 @@ function floor(path: string) {
   db.run(
     "CREATE TABLE orders (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, state TEXT NOT NULL, expires INTEGER) STRICT",
   );
-  db.run("CREATE TABLE events (id TEXT, seq INTEGER, body TEXT, PRIMARY KEY (id, seq)) STRICT, WITHOUT ROWID");
+  db.run("CREATE TABLE events (id TEXT, seq INTEGER, body TEXT, PRIMARY KEY (id, seq)) STRICT");
   const order = db.prepare("INSERT INTO orders VALUES (?, ?, ?, ?)");
   const event = db.prepare("INSERT INTO events VALUES (?, ?, ?)");
   const write = db.transaction((group: readonly Transition[]) => {

@@ -2,7 +2,6 @@
  * Opening an order: interpret, offer, price, reserve, ask the node for an invoice, then one commit. Everything that can be refused is
  * refused before an invoice exists.
  */
-import { bytesToHex } from "@noble/hashes/utils.js";
 import { open as decideOpen } from "../../actors/order/decide.ts";
 import type { Claim } from "../../actors/order/decision.ts";
 import type { MicroUsd, Sats } from "../../actors/order/money.ts";
@@ -22,6 +21,7 @@ import { type DestinationRules, readDestination, refundToSend } from "./destinat
 import type { Owner } from "./holders.ts";
 import type { RefundLadder } from "./ladder.ts";
 import { type OfferSources, offerReactivation, offerRental, offerSms, price } from "./offer.ts";
+import { newOrderId } from "./order-id.ts";
 import type { Ownership } from "./ownership.ts";
 import { isProblem, type Problem } from "./problem.ts";
 import { interpret, type Names, type Wanted } from "./request.ts";
@@ -103,7 +103,7 @@ export class Opening {
     const release = await admission.reserve(owner, good, priceSats);
     if (typeof release !== "function") return release;
     try {
-      const id = this.#newId();
+      const id = newOrderId(world);
       const terms = await this.#terms(id, good, priceSats, wanted);
       const opened = decideOpen({ id, terms, destination, refundAddress, now: world.now() });
       const order = await this.#commit(opened, owner.client, keyClaim);
@@ -176,11 +176,6 @@ export class Opening {
     if (result.kind === "claim_lost") return KEY_TAKEN;
     if (result.kind === "refused") throw result.error;
     return opened.order;
-  }
-
-  /** 128 random bits: an id cannot be guessed, though knowing it opens nothing. */
-  #newId(): OrderId {
-    return bytesToHex(this.#options.world.random(16)) as OrderId;
   }
 }
 
