@@ -53,6 +53,8 @@ export interface Surroundings {
   perform(order: Order, effects: readonly Effect[]): void;
   /** Told of every committed step, for logs, metrics and timers. Never throws: the step has happened. */
   committed(order: Order, events: readonly OrderEvent[], before: Order): void;
+  /** Nothing is left in the mailbox. Never throws. */
+  rested(order: Order): void;
   /**
    * `decide` threw, or the journal refused the step. Answers with the state to go on from, or with what to tell those who
    * wait when there is none: the order is quarantined, or gone. Never throws.
@@ -101,6 +103,7 @@ export class Actor {
       }
     }
     this.#busy = false;
+    this.#around.rested(this.order);
   }
 
   /** Whatever the actor believed is suspect: it goes on from the committed state, or hands its letters back. */

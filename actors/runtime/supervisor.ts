@@ -74,6 +74,7 @@ export class Supervisor {
       journal,
       perform: (order, effects) => this.#runner.perform(order, effects),
       committed: (order, events, before) => this.#committed(order, events, before),
+      rested: (order) => this.#rested(order),
       crashed: (id, error) => this.#crashed(id, error),
     };
   }
@@ -182,6 +183,11 @@ export class Supervisor {
     this.#crashes.delete(order.id);
     this.#deadlines.moved(deadline(order));
     this.#observe((observer) => observer.committed?.(order, events, before));
+  }
+
+  /** An order that is over will hardly be told anything again; those that are must not wait for newer ones to push them out. */
+  #rested({ id, endedAt }: Order): void {
+    if (endedAt !== null) this.#residents.delete(id);
   }
 
   #crashed(id: OrderId, error: Error): Order | Error {

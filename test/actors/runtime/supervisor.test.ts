@@ -306,6 +306,17 @@ describe("residency", () => {
     expect(supervisor.residents).toBe(3);
   });
 
+  test("an order that is over leaves memory at once, and hears what still comes", async () => {
+    const { supervisor, ...engine } = startEngine();
+    await engine.open(1);
+    await engine.tell(1, { type: "SurelyUnpaid" });
+    expect(engine.order(1).state.kind).toBe("lapsed");
+    expect(supervisor.residents).toBe(0);
+    expect((await engine.pay(1)).order.state.kind).not.toBe("lapsed");
+    expect(supervisor.residents).toBe(1);
+    expect(engine.isReplayable(1)).toBe(true);
+  });
+
   test("never makes a second host for an order while all others are busy", async () => {
     const { world, supervisor, ...engine } = startEngine({ maxResidents: 1 });
     for (let n = 1; n <= 5; n++) await engine.open(n);
