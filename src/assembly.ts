@@ -177,6 +177,7 @@ export function assemble(options: AssemblyOptions) {
         options.observer?.committed?.(order, events, before);
         hints.follow(order, events);
         providerStanding.follow(events);
+        purchases.follow(order);
         guard.follow(order);
         if (events.some((event) => event.type === "BuyRefused")) stock.doubt(order.terms.good.service);
       },

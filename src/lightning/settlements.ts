@@ -4,6 +4,7 @@
  * replays nothing before its first settle index.
  */
 import { type Millis, nextTick, sleep, type World } from "../../actors/runtime/world.ts";
+import { Recent } from "../recent.ts";
 import { type LightningNode, NodeUnavailable, type PaymentHash, type Settlement } from "./port.ts";
 
 const POLL_MS = 60_000;
@@ -18,8 +19,8 @@ const HEALTHY_MS = 60_000;
 const OVERLAP_MS = 900_000;
 /** How far the first look reaches without a cursor: the stream replays nothing then. Longer gaps are looked up by hash. */
 const FIRST_LOOK_MS = 86_400_000;
-/** Hashes handed over in this life, so that a poll does not repeat them every minute. */
-const MAX_KNOWN = 10_000;
+/** Hashes handed over in this life, so that a poll does not repeat them every minute: as long as it lists them, and a little more. */
+const KNOWN = { most: 10_000, forMs: 2 * OVERLAP_MS };
 /** How long (real ms) handing over may keep a steered clock waiting. */
 const CLOCK_PATIENCE_MS = 1_000;
 
@@ -50,7 +51,7 @@ class Stopped extends Error {}
 
 export class SettlementFeed {
   readonly #options: FeedOptions;
-  readonly #known = new Set<PaymentHash>();
+  readonly #known = new Recent<PaymentHash, true>(KNOWN);
   /** Aborts on `stop`; null while the feed does not run. */
   #stopping: AbortController | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -160,8 +161,9 @@ export class SettlementFeed {
 
   /** Hands over what the list brought and nobody has had yet, in the order in which it settled. */
   async #handList(settlements: readonly Settlement[], stopping: AbortSignal): Promise<void> {
+    const now = this.#options.world.now();
     for (const settlement of settlements.toSorted((a, b) => a.settledAt - b.settledAt)) {
-      if (!this.#known.has(settlement.paymentHash)) await this.#hand(settlement, null, stopping);
+      if (!this.#known.get(settlement.paymentHash, now)) await this.#hand(settlement, null, stopping);
     }
   }
 
@@ -198,13 +200,7 @@ export class SettlementFeed {
       await sleep(world, waitMs, stopping);
     }
     this.#lastEventAt = world.now();
-    this.#remember(settlement.paymentHash);
-  }
-
-  #remember(hash: PaymentHash): void {
-    this.#known.add(hash);
-    const [oldest] = this.#known;
-    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(settlement.paymentHash, true, this.#lastEventAt);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { BuyAnswer, BuySearch } from "../../actors/order/commands.ts";
 import type { EffectOf } from "../../actors/order/effects.ts";
-import type { HeldNumber } from "../../actors/order/state.ts";
+import { type HeldNumber, numberOf, type Order } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
 import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
@@ -28,7 +28,7 @@ const MINUTE = 60 * SECOND;
 /** A buy may show up in the provider's list this long after it was sent; only scans after that prove its absence. */
 const ABSENT_AFTER_MS = 180 * SECOND;
 const COMPLETE_SCANS = 2;
-/** Answers remembered until their orders surely hold them. */
+/** Answers that no order holds: nearly all are held a moment later. */
 const MAX_ANSWERED = 10_000;
 /** More buys than this in one lane would not all be through within the buying window. */
 const MAX_WAITING = 40;
@@ -79,6 +79,12 @@ export class Purchases {
   /** An order was set aside: nobody will ask about its buy any more, so it must keep nobody else from buying. */
   forget(orderId: string): void {
     for (const [key, lane] of [...this.#stuck]) if (orderOf(key) === orderId) this.#resolved(lane, key);
+  }
+
+  /** From the commit that gives an order its number, its row says whose the number is. */
+  follow(order: Order): void {
+    const number = numberOf(order) ?? order.loose?.found;
+    if (number) this.#answered.delete(number.activationId);
   }
 
   /** Whether a buy of this kind would have to wait for one whose outcome is unknown, or behind too many others. */

@@ -153,6 +153,27 @@ describe("buying", () => {
     expect(troubles).toEqual(["currency"]);
   });
 
+  test("a number that was answered is its order's, first by memory and from its commit on by its row", async () => {
+    const { buy, provider, world, purchases, ...engine } = shop();
+    const first = await buy(1);
+    provider.sent.at(-1)?.answer(bought("900000001"));
+    await world.settle();
+    expect(first.answer).toMatchObject({ kind: "bought" });
+    const again = async (n: number) => {
+      const buying = await buy(n, goodOf("receive-sms", { service: `s${n}` }));
+      provider.sent.at(-1)?.answer(bought("900000001"));
+      await world.settle();
+      return buying.answer;
+    };
+    expect(await again(2)).toEqual({ kind: "unknown", reason: "number_of_another" });
+    const order = await engine.withNumber(1);
+    purchases.follow(order);
+    expect(await again(3)).toEqual({ kind: "unknown", reason: "number_of_another" });
+    // Nothing but the row remembers it.
+    engine.db.run("UPDATE orders SET activation_id = NULL WHERE id = ?", [order.id]);
+    expect(await again(4)).toMatchObject({ kind: "bought" });
+  });
+
   test("an answer that names a number which another order has, or which was there before, is none: it is searched for", async () => {
     const { buy, find, provider, world, purchases, ...engine } = shop();
     await engine.withNumber(8);

@@ -6,6 +6,7 @@
  * an error of any other kind (ban, no balance, rate limit, nonsense) is no information and throws.
  */
 import type { Millis, World } from "../../../actors/runtime/world.ts";
+import { Recent } from "../../recent.ts";
 import { type ActivationId, type Look, type ProviderMessage, ProviderUnavailable } from "../port.ts";
 import { saysEnded } from "./activations.ts";
 import type { Client, Told } from "./client.ts";
@@ -37,16 +38,13 @@ type Status =
 /** @throws ProviderUnavailable from the returned function. */
 export function createLook(world: World, client: Client, rest: Rest) {
   /** When an empty list was last checked against getStatus. Forgetting an entry costs one request. */
-  const checkedAt = new Map<ActivationId, Millis>();
+  const checkedAt = new Recent<ActivationId, Millis>({ most: MAX_REMEMBERED, forMs: CROSS_CHECK_MS });
 
   function isCheckDue(id: ActivationId): boolean {
     const now = world.now();
-    const last = checkedAt.get(id);
+    const last = checkedAt.get(id, now);
     if (last !== undefined && now >= last && now - last < CROSS_CHECK_MS) return false;
-    checkedAt.delete(id);
-    checkedAt.set(id, now);
-    const oldest = checkedAt.size > MAX_REMEMBERED ? checkedAt.keys().next().value : undefined;
-    if (oldest !== undefined) checkedAt.delete(oldest);
+    checkedAt.set(id, now, now);
     return true;
   }
 
