@@ -25,7 +25,8 @@ test("there are never more than there is room for; the one used longest ago goes
 
 test("a load that goes on for ever keeps as many as it uses in that time", () => {
   const recent = new Recent<number, null>({ most: 10_000, forMs: 60_000 });
-  for (let second = 0; second < 3_600; second++) for (const n of [0, 1]) recent.set(second * 2 + n, null, second * 1_000);
+  for (let second = 0; second < 3_600; second++)
+    for (const n of [0, 1]) recent.set(second * 2 + n, null, second * 1_000);
   expect(recent.size).toBe(2 * 61);
 });
 

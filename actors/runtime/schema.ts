@@ -182,6 +182,12 @@ export function migrate(db: Database): void {
 /** Backups and the doctor read in processes of their own; a write may have to wait for them for a moment. */
 export const BUSY_TIMEOUT_MS = 5_000;
 
+/**
+ * About the pages that a full group of commits touches, so that none leaves before its commit. More would be memory that fills with the
+ * database: what is read past it comes from the system's cache, for a few microseconds.
+ */
+const CACHE_KIB = 16 * 1024;
+
 /** Settings that bun:sqlite does not default to. FULL: an acknowledged step survives a power cut. */
 export function configure(db: Database): void {
   for (const pragma of [
@@ -191,7 +197,7 @@ export function configure(db: Database): void {
     "foreign_keys = ON",
     "secure_delete = ON",
     "temp_store = MEMORY",
-    "cache_size = -65536",
+    `cache_size = -${CACHE_KIB}`,
   ]) {
     db.run(`PRAGMA ${pragma}`);
   }
