@@ -29,18 +29,26 @@ export interface Slope {
   readonly high: number;
 }
 
+type Point = readonly [number, number];
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Means of equal stretches of the points, at most `count` of them; what does not fill a stretch at the end is left out. */
+export function thinned(points: readonly Point[], count: number): Point[] {
+  const size = Math.max(1, Math.floor(points.length / count));
+  return Array.from({ length: Math.min(count, Math.floor(points.length / size)) }, (_, n) => {
+    const some = points.slice(n * size, (n + 1) * size);
+    return [mean(some.map(([x]) => x)), mean(some.map(([, y]) => y))];
+  });
+}
+
 /** Samples that follow each other closely are much alike, and as independent ones would promise too much: means of so many stretches do. */
 const STRETCHES = 12;
 
 /** Least squares over the means of equal stretches of the points, which are ordered by x. @throws RangeError for too few points */
-export function slope(points: readonly (readonly [number, number])[]): Slope {
-  const size = Math.floor(points.length / STRETCHES);
-  if (size === 0) throw new RangeError(`A slope needs ${STRETCHES} points`);
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const stretches = Array.from({ length: STRETCHES }, (_, n) => {
-    const some = points.slice(n * size, (n + 1) * size);
-    return [mean(some.map(([x]) => x)), mean(some.map(([, y]) => y))] as const;
-  });
+export function slope(points: readonly Point[]): Slope {
+  if (points.length < STRETCHES) throw new RangeError(`A slope needs ${STRETCHES} points`);
+  const stretches = thinned(points, STRETCHES);
   const [x0, y0] = [mean(stretches.map(([x]) => x)), mean(stretches.map(([, y]) => y))];
   const spreadX = stretches.reduce((sum, [x]) => sum + (x - x0) ** 2, 0);
   const value = stretches.reduce((sum, [x, y]) => sum + (x - x0) * (y - y0), 0) / spreadX;

@@ -1,88 +1,121 @@
 /**
- * Memory under mixed work at a moderate pace: polls, challenges that nobody pays, whole lives, bad credentials, the catalog. What the
- * process holds is read every second after a warm-up; the figure is the slope of that. An hour of it: `--only=memory --minutes=60`.
+ * Memory under mixed work at a fixed, moderate pace: polls, challenges that nobody pays, purchases to their end, rejected credentials, the
+ * catalog. The figure is the slope of what the process holds after a warm-up, by least squares. An hour of it: `--only=memory --minutes=60`.
  *
- * Caches that are bounded must be full before they are flat: residency is set so that they are within the warm-up, and times are short, so that
- * orders lapse, end and are erased while it is measured.
+ * Times are short, so that orders lapse, end and are erased while it is measured: otherwise it would be the number of live orders that grows.
  */
 import { join } from "node:path";
-import { live } from "../customer.ts";
+import { type Held, live, read, until } from "../customer.ts";
 import { COUNTER, type LoadJob, type LoadResult } from "../load.ts";
 import { result, scratch } from "../processes.ts";
-import { get, post, startPeers, startProduct } from "../product.ts";
+import { get, type Peers, type Product, post, startPeers, startProduct } from "../product.ts";
 import type { Row } from "../report.ts";
-import { slope } from "../statistics.ts";
+import { slope, thinned } from "../statistics.ts";
 import { waitingOrders } from "./poll.ts";
 
 const AIM_MB_PER_HOUR = 1;
 const MB = 2 ** 20;
+const HOUR_S = 3_600;
 const REQUESTS_PER_SECOND = 200;
 const LIVES_PER_SECOND = 2;
+const POLL_EVERY_MS = 200;
+/** Orders that are polled while they wait. They are others every few minutes: one waits no longer than that. */
 const POLLED = 20;
-const HOUR_S = 3_600;
-/** Of the measured time, before it: the caches fill. */
-const WARM_UP = 0.25;
+const SHIFT_S = 300;
+const SAMPLE_MS = 500;
+/** Of the whole time. Within it caches fill, and the first orders lapse and are erased. */
+const WARM_UP = 1 / 3;
+const PLOTTED = 120;
 
-const SHORT_LIVES = {
-  MAX_RESIDENTS: "1000",
-  CODE_GRACE_SECONDS: "1",
-  ERASE_AFTER_MINUTES: "1",
-  INVOICE_EXPIRY_SECONDS: "60",
-};
+const SHORT_LIVES = { CODE_GRACE_SECONDS: "1", ERASE_AFTER_MINUTES: "1", INVOICE_EXPIRY_SECONDS: "60" };
 
-export async function memory({ seconds }: { readonly seconds: number }): Promise<Row> {
-  const peers = await startPeers();
-  const product = await startProduct(peers, { env: SHORT_LIVES });
-  const held = await waitingOrders(product, peers, POLLED);
+/** Of 16 requests ten are polls, three rejected credentials, two the catalog, one a challenge. */
+function mixOf(held: readonly Held[]): string[] {
   const body = `{"service":"tg","country":"auto","note":"${COUNTER}"}`;
-  const polls = held.map(({ orderId, authorization }) => get(`/v2/l402/order/${orderId}`, { authorization }));
-  const bad = held.map(({ orderId, authorization }) =>
-    get(`/v2/l402/order/${orderId}`, { authorization: `${authorization.slice(0, -8)}${COUNTER.slice(1)}` }),
-  );
-  // Of 16 requests ten are polls, three bad credentials, two the catalog, one a challenge.
-  const requests = held.flatMap((_, n) => [
-    ...Array.from({ length: 10 }, (_, k) => polls[(n + k) % POLLED] as string),
-    ...Array.from({ length: 3 }, (_, k) => bad[(n + k) % POLLED] as string),
+  const pick = (texts: readonly string[], n: number) => texts[n % texts.length] as string;
+  const ask = (authorization: string, { orderId }: Held) => get(`/v2/l402/order/${orderId}`, { authorization });
+  const polls = held.map((one) => ask(one.authorization, one));
+  const bad = held.map((one) => ask(`${one.authorization.slice(0, -8)}${COUNTER.slice(1)}`, one));
+  return held.flatMap((_, n) => [
+    ...Array.from({ length: 10 }, (_, k) => pick(polls, n + k)),
+    ...Array.from({ length: 3 }, (_, k) => pick(bad, n + k)),
     get("/v2/l402/catalog?service=tg"),
     get("/v2/l402/services"),
     post("/v2/l402/order", body, body.length),
   ]);
+}
+
+/** Requests at their pace for `seconds`, about orders that wait meanwhile; these get their SMS at the end. @returns how many were answered */
+async function shift(product: Product, peers: Peers, seconds: number, from: number): Promise<number> {
+  const held = await waitingOrders(product, peers, POLLED);
   const requestsFile = join(scratch, "mixed-requests.json");
-  await Bun.write(requestsFile, JSON.stringify(requests));
-  const whole = seconds * (1 + WARM_UP);
-  const job: LoadJob = {
-    port: product.port,
-    connections: 16,
-    seconds: whole,
-    requestsFile,
-    from: 0,
-    perSecond: REQUESTS_PER_SECOND,
-  };
-  const load = result<LoadResult>([join(import.meta.dir, "..", "load.ts"), JSON.stringify(job)]);
-  const began = performance.now();
-  const elapsed = () => (performance.now() - began) / 1_000;
-  let lives = 0;
-  const living = new Set<Promise<void>>();
-  const points: [number, number][] = [];
-  for (let n = 1; elapsed() < whole; n++) {
-    for (let k = 0; k < LIVES_PER_SECOND; k++) {
-      const life = live(product, peers, { service: "tg" }, 200).then((served) => {
-        if (served) lives++;
-      });
-      living.add(life);
-      void life.finally(() => living.delete(life));
-    }
-    await Bun.sleep(Math.max(0, began + n * 1_000 - performance.now()));
-    if (elapsed() > seconds * WARM_UP) points.push([elapsed(), product.rss() / MB]);
+  await Bun.write(requestsFile, JSON.stringify(mixOf(held)));
+  const pace = { connections: 16, perSecond: REQUESTS_PER_SECOND };
+  const job: LoadJob = { ...pace, port: product.port, seconds, requestsFile, from };
+  const { requests } = await result<LoadResult>([join(import.meta.dir, "..", "load.ts"), JSON.stringify(job)]);
+  for (const one of held) {
+    const { phoneNumber } = await read(product, one);
+    await peers.control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
+    await until(product, one, ({ code }) => code !== null, POLL_EVERY_MS);
   }
-  const { perSecond } = await load;
+  return requests;
+}
+
+async function shifts(product: Product, peers: Peers, endsAt: number): Promise<number> {
+  let requests = 0;
+  for (let left = endsAt - performance.now(); left > 0; left = endsAt - performance.now())
+    requests += await shift(product, peers, Math.min(SHIFT_S, left / 1_000), requests);
+  return requests;
+}
+
+/** Begins lives at their pace until `endsAt`, and waits for the last of them. */
+async function lives(product: Product, peers: Peers, endsAt: number) {
+  const count = { served: 0, others: 0 };
+  const living = new Set<Promise<void>>();
+  for (let due = performance.now(); due < endsAt; due += 1_000 / LIVES_PER_SECOND) {
+    await Bun.sleep(Math.max(0, due - performance.now()));
+    const life = live(product, peers, { service: "tg" }, POLL_EVERY_MS)
+      .catch(() => false)
+      .then((served) => {
+        count[served ? "served" : "others"]++;
+        living.delete(life);
+      });
+    living.add(life);
+  }
   await Promise.all(living);
+  return count;
+}
+
+async function watched(product: Product, endsAt: number): Promise<[number, number][]> {
+  const began = performance.now();
+  const samples: [number, number][] = [];
+  while (performance.now() < endsAt) {
+    samples.push([(performance.now() - began) / 1_000, product.rss() / MB]);
+    await Bun.sleep(SAMPLE_MS);
+  }
+  return samples;
+}
+
+export async function memory({ seconds }: { readonly seconds: number }): Promise<Row> {
+  const peers = await startPeers();
+  const product = await startProduct(peers, { env: SHORT_LIVES });
+  const cpuBefore = product.cpuMs();
+  const endsAt = performance.now() + seconds * 1_000;
+  const [samples, lived, requests] = await Promise.all([
+    watched(product, endsAt),
+    lives(product, peers, endsAt),
+    shifts(product, peers, endsAt),
+  ]);
+  const busy = (product.cpuMs() - cpuBefore) / 1_000 / seconds;
   await Promise.all([product.stop(), peers.stop()]);
-  const { value, low, high } = slope(points);
-  const [first, last] = [points[0]?.[1] ?? 0, points.at(-1)?.[1] ?? 0];
+  const from = samples.findIndex(([at]) => at >= seconds * WARM_UP);
+  const measured = samples.slice(from);
+  const { value, low, high } = slope(measured);
+  const held = measured.map(([, mb]) => mb);
+  const points = thinned(samples, PLOTTED);
   return {
     id: "memory",
-    work: "Memory under mixed work: polls, challenges, lives, bad credentials, catalog",
+    work: "Memory under mixed work: polls, challenges, purchases to their end, rejected credentials, catalog",
     figures: [
       {
         name: "slope after the warm-up, with 95 % confidence",
@@ -91,18 +124,27 @@ export async function memory({ seconds }: { readonly seconds: number }): Promise
         range: [low * HOUR_S, high * HOUR_S],
         aim: { atMost: AIM_MB_PER_HOUR },
       },
-      { name: "measured for", value: seconds / 60, unit: "min" },
-      { name: "memory at its begin", value: first, unit: "MB" },
-      { name: "memory at its end", value: last, unit: "MB" },
-      { name: "requests beside lives", value: perSecond, unit: "/s" },
-      { name: "lives", value: lives / whole, unit: "/s" },
+      {
+        name: "memory after the warm-up",
+        value: held.reduce((sum, mb) => sum + mb, 0) / held.length,
+        unit: "MB",
+        range: [Math.min(...held), Math.max(...held)],
+      },
+      { name: "run for, of which a third is warm-up", value: seconds / 60, unit: "min" },
+      { name: "requests", value: requests / seconds, unit: "/s" },
+      { name: "purchases to their end", value: lived.served, unit: "" },
+      { name: "purchases that got no number", value: lived.others, unit: "" },
+      { name: "processor time of the server", value: busy * 100, unit: "% of a core" },
     ],
     plot: {
       file: "memory.svg",
       title: "Memory under mixed work",
       x: "s",
       y: "MB",
-      series: [{ name: "resident memory, MB", points }],
+      series: [
+        { name: "warm-up", points: points.filter(([at]) => at < seconds * WARM_UP) },
+        { name: "measured", points: points.filter(([at]) => at >= seconds * WARM_UP) },
+      ],
     },
   };
 }
