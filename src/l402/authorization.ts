@@ -66,7 +66,6 @@ export function presentedAs(text: string): Presentation {
 class Collector implements Presentation {
   readonly credentials: Presented[] = [];
   malformed = false;
-  readonly #seen = new Set<string>();
   #tried = 0;
 
   add(word: string, decode: (word: string) => Uint8Array | null, preimage: string | null): void {
@@ -78,13 +77,11 @@ class Collector implements Presentation {
       return;
     }
     const text = encodeBase64(bytes);
-    const key = `${text}:${preimage ?? ""}`;
-    if (this.#seen.has(key)) return;
+    if (this.credentials.some((one) => one.text === text && one.preimage === preimage)) return;
     if (this.credentials.length === MAX_CREDENTIALS) {
       this.malformed = true;
       return;
     }
-    this.#seen.add(key);
     this.credentials.push({ macaroon, text, preimage });
   }
 }
@@ -98,15 +95,16 @@ function readAuthorization(value: string, found: Collector): void {
     found.malformed = true;
     return;
   }
-  const macaroons: string[] = [];
+  let macaroons: string[] = [];
   let open = false;
   let afterColon = false;
   const close = (preimage: string | null) => {
-    for (const macaroon of macaroons.splice(0)) found.add(macaroon, decodeBase64, preimage);
+    for (const macaroon of macaroons) found.add(macaroon, decodeBase64, preimage);
+    macaroons = [];
     open = false;
     afterColon = false;
   };
-  for (const [word] of value.matchAll(/[,:]|[^\s,:]+/g)) {
+  for (const word of value.match(/[,:]|[^\s,:]+/g) ?? []) {
     if (afterColon) {
       close(PREIMAGE.test(word) ? word.toLowerCase() : null);
       if (!SCHEME.test(word)) continue;

@@ -22,8 +22,15 @@ export function encodeIdentifier({ paymentHash, tokenId }: Identifier): Uint8Arr
   return concatBytes(Uint8Array.of(0, 0), hexToBytes(paymentHash), tokenId);
 }
 
+const isIdentifier = (bytes: Uint8Array): boolean =>
+  bytes.length === IDENTIFIER_BYTES && bytes[0] === 0 && bytes[1] === 0;
+
+/** The id of the master key, which the first byte of the token id is. Undefined for any other length or version. */
+export const kidOf = (bytes: Uint8Array): number | undefined =>
+  isIdentifier(bytes) ? bytes[TOKEN_ID_START] : undefined;
+
 /** @returns null for any other length or version. */
 export function decodeIdentifier(bytes: Uint8Array): Identifier | null {
-  if (bytes.length !== IDENTIFIER_BYTES || bytes[0] !== 0 || bytes[1] !== 0) return null;
+  if (!isIdentifier(bytes)) return null;
   return { paymentHash: bytesToHex(bytes.subarray(2, TOKEN_ID_START)), tokenId: bytes.slice(TOKEN_ID_START) };
 }

@@ -6,7 +6,7 @@
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { World } from "../../actors/runtime/world.ts";
 import { hkdfExpand, hkdfExtract, hmacSha256 } from "./hmac.ts";
-import { decodeIdentifier, TOKEN_ID_BYTES } from "./identifier.ts";
+import { kidOf, TOKEN_ID_BYTES } from "./identifier.ts";
 
 export interface RootKey {
   /** Key id, 0 to 255. */
@@ -67,7 +67,7 @@ export class RootKeys {
 
   /** The root key of one token, or null when its key id is unknown (revoked) or the identifier is not ours. */
   rootKeyOf(identifier: Uint8Array): Uint8Array | null {
-    const kid = decodeIdentifier(identifier)?.tokenId[0];
+    const kid = kidOf(identifier);
     const extracted = kid === undefined ? undefined : this.#extracted.get(kid);
     return extracted ? hkdfExpand(extracted, identifier) : null;
   }

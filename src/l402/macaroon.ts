@@ -4,7 +4,7 @@
  * The decoder is strict on purpose: every macaroon has exactly one binary form here, so what was verified is what was
  * sent. It differs from go-macaroon only in refusing what no encoder writes: over-long varints and empty fields.
  */
-import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { hmacSha256 } from "./hmac.ts";
 
 export interface Caveat {
@@ -36,6 +36,8 @@ const IDENTIFIER = 2;
 const VID = 4;
 const SIGNATURE = 6;
 const SIGNATURE_BYTES = 32;
+/** What a section has beside its data: a type and at most two bytes of length for each of three fields, and its end. */
+const MAX_FRAME = 10;
 const KEY_GENERATOR = utf8ToBytes("macaroons-key-generator");
 
 /** Makes a macaroon with first-party caveats (UTF-8 text), in order. */
@@ -45,24 +47,24 @@ export function mint(options: {
   readonly location: string | null;
   readonly caveats: readonly string[];
 }): Macaroon {
-  const bare: Macaroon = {
-    location: options.location === null ? null : utf8ToBytes(options.location),
-    identifier: options.identifier,
-    caveats: [],
-    signature: firstLink(options.rootKey, options.identifier),
-  };
-  return options.caveats.reduce(attenuate, bare);
+  const location = options.location === null ? null : utf8ToBytes(options.location);
+  const caveats = options.caveats.map(firstParty);
+  let signature = firstLink(options.rootKey, options.identifier);
+  for (const { id } of caveats) signature = hmacSha256(signature, id);
+  return { location, identifier: options.identifier, caveats, signature };
 }
 
 /** Adds one first-party caveat; needs no key, because the old signature is the key of the next link. */
-export function attenuate(macaroon: Macaroon, caveat: string): Macaroon {
-  const id = utf8ToBytes(caveat);
+export function attenuate(macaroon: Macaroon, text: string): Macaroon {
+  const caveat = firstParty(text);
   return {
     ...macaroon,
-    caveats: [...macaroon.caveats, { location: null, id, vid: null }],
-    signature: hmacSha256(macaroon.signature, id),
+    caveats: [...macaroon.caveats, caveat],
+    signature: hmacSha256(macaroon.signature, caveat.id),
   };
 }
+
+const firstParty = (text: string): Caveat => ({ location: null, id: utf8ToBytes(text), vid: null });
 
 /**
  * Whether the HMAC chain leads from this root key to the signature. Says nothing about what the caveats demand.
@@ -78,23 +80,22 @@ export function verifyChain(macaroon: Macaroon, rootKey: Uint8Array): boolean {
 }
 
 /** @throws RangeError when a part is larger than anything that would be read back. */
-export function encodeMacaroon(macaroon: Macaroon): Uint8Array {
-  const parts: Uint8Array[] = [Uint8Array.of(VERSION)];
-  if (macaroon.location) parts.push(field(LOCATION, macaroon.location));
-  parts.push(field(IDENTIFIER, macaroon.identifier), Uint8Array.of(EOS));
-  for (const { location, id, vid } of macaroon.caveats) {
-    if (location) parts.push(field(LOCATION, location));
-    parts.push(field(IDENTIFIER, id));
-    if (vid) parts.push(field(VID, vid));
-    parts.push(Uint8Array.of(EOS));
-  }
-  parts.push(Uint8Array.of(EOS), field(SIGNATURE, macaroon.signature));
-  const bytes = concatBytes(...parts);
-  if (bytes.length > MAX_MACAROON_BYTES || macaroon.caveats.length > MAX_CAVEATS) {
-    throw new RangeError(`Macaroon too large: ${bytes.length} bytes, ${macaroon.caveats.length} caveats`);
-  }
+export function encodeMacaroon({ location, identifier, caveats, signature }: Macaroon): Uint8Array {
+  let data = (location?.length ?? 0) + identifier.length + signature.length;
+  for (const { location, id, vid } of caveats) data += (location?.length ?? 0) + id.length + (vid?.length ?? 0);
+  if (data > MAX_MACAROON_BYTES || caveats.length > MAX_CAVEATS) throw tooLarge(data, caveats.length);
+  const out = new Writer(data + (caveats.length + 2) * MAX_FRAME);
+  out.section(location, identifier, null);
+  for (const { location, id, vid } of caveats) out.section(location, id, vid);
+  out.end();
+  out.field(SIGNATURE, signature);
+  const bytes = out.written();
+  if (bytes.length > MAX_MACAROON_BYTES) throw tooLarge(bytes.length, caveats.length);
   return bytes;
 }
+
+const tooLarge = (bytes: number, caveats: number): RangeError =>
+  new RangeError(`Macaroon too large: ${bytes} bytes, ${caveats} caveats`);
 
 /** @returns null for anything but exactly one well-formed v2 macaroon within the limits. */
 export function decodeMacaroon(bytes: Uint8Array): Macaroon | null {
@@ -116,6 +117,41 @@ export function decodeMacaroon(bytes: Uint8Array): Macaroon | null {
   const seal = reader.field();
   if (seal?.type !== SIGNATURE || seal.data.length !== SIGNATURE_BYTES || !reader.atEnd) return null;
   return { location: head.location, identifier: head.id, caveats, signature: seal.data };
+}
+
+/** Writes fields one after another into room that must be there. */
+class Writer {
+  readonly #room: Uint8Array;
+  #at = 1;
+
+  constructor(room: number) {
+    this.#room = new Uint8Array(room);
+    this.#room[0] = VERSION;
+  }
+
+  section(location: Uint8Array | null, id: Uint8Array, vid: Uint8Array | null): void {
+    if (location) this.field(LOCATION, location);
+    this.field(IDENTIFIER, id);
+    if (vid) this.field(VID, vid);
+    this.end();
+  }
+
+  field(type: number, data: Uint8Array): void {
+    this.#room[this.#at++] = type;
+    let rest = data.length;
+    for (; rest > 0x7f; rest >>>= 7) this.#room[this.#at++] = (rest & 0x7f) | 0x80;
+    this.#room[this.#at++] = rest;
+    this.#room.set(data, this.#at);
+    this.#at += data.length;
+  }
+
+  end(): void {
+    this.#room[this.#at++] = EOS;
+  }
+
+  written(): Uint8Array {
+    return this.#room.slice(0, this.#at);
+  }
 }
 
 /** Fields up to an end-of-section mark. A caveat section without any field ends the list of caveats. */
@@ -141,20 +177,23 @@ class Reader {
   }
 
   section(): Section | null {
-    const data: Record<number, Uint8Array> = {};
+    let location: Uint8Array | null = null;
+    let id: Uint8Array | null = null;
+    let vid: Uint8Array | null = null;
     let previous = 0;
     for (;;) {
       const next = this.field();
       if (!next) return null;
       if (next.type === EOS) break;
       // Strictly ascending types forbid repeated and out-of-order fields alike; a signature never sits in a section.
-      if (next.type <= previous || (next.type !== LOCATION && next.type !== IDENTIFIER && next.type !== VID)) {
-        return this.#fail();
-      }
+      if (next.type <= previous) return this.#fail();
       previous = next.type;
-      data[next.type] = next.data;
+      if (next.type === LOCATION) location = next.data;
+      else if (next.type === IDENTIFIER) id = next.data;
+      else if (next.type === VID) vid = next.data;
+      else return this.#fail();
     }
-    return { location: data[LOCATION] ?? null, id: data[IDENTIFIER] ?? null, vid: data[VID] ?? null };
+    return { location, id, vid };
   }
 
   field(): { type: number; data: Uint8Array } | null {
@@ -187,17 +226,6 @@ class Reader {
     this.broken = true;
     return null;
   }
-}
-
-function field(type: number, data: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(type), varint(data.length), data);
-}
-
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
-  return Uint8Array.from([...bytes, rest]);
 }
 
 /** libmacaroons derives the real key from the root key with a fixed label (go-macaroon, `makeKey`). */
