@@ -18,14 +18,14 @@ export interface ApiLog {
   readonly error: LogLine;
 }
 
-export interface Answered {
+export type Answered = {
   readonly requestId: string;
   readonly method: string;
   readonly route: RouteLabel;
   readonly status: number;
   /** How long it took, ms. */
   readonly ms: number;
-}
+};
 
 const UNBOUNDED_LINES = { perMinute: 60, burst: 120 };
 
@@ -42,7 +42,7 @@ export class AccessLog {
   /** `bounded` says that the client's allowance paid for the request. */
   answered(answered: Answered, bounded: boolean, now: Millis): void {
     const write = answered.status >= 500 ? this.#log.warn : this.#log.info;
-    if (bounded && answered.status !== 429) return write({ ...answered }, "Answered");
+    if (bounded && answered.status !== 429) return write(answered, "Answered");
     if (this.#budget.take("", now) > 0) {
       this.#omitted++;
       return;

@@ -4,9 +4,10 @@
  * query, header or body).
  */
 import type { Millis, World } from "../../actors/runtime/world.ts";
-import type { Counter, Histogram, Metrics } from "../ops/metrics.ts";
-import { isProblem, PROBLEMS, type Problem, problem } from "../orders/problem.ts";
+import type { Metrics } from "../ops/metrics.ts";
+import { isProblem, type Problem, problem } from "../orders/problem.ts";
 import { AccessLog, type ApiLog, PREFLIGHT, type RouteLabel, UNMATCHED } from "./access-log.ts";
+import { AnswerCounts } from "./answer-counts.ts";
 import { type Client, ClientAddresses } from "./client-address.ts";
 import type { ApiConfig } from "./config.ts";
 import { INTERNAL, noRoute, refuse } from "./errors.ts";
@@ -14,7 +15,7 @@ import { announcedTooLarge } from "./limits.ts";
 import { Allowance } from "./rate-limit.ts";
 import { type Reply, withHeaders } from "./replies.ts";
 import { RequestIds } from "./request-id.ts";
-import { methodsOf, ROUTES, type Route } from "./routes.ts";
+import { methodsOf, type Route } from "./routes.ts";
 import { targetOf } from "./target.ts";
 
 /** One request on its way through a route. */
@@ -52,11 +53,6 @@ export interface GateDeps {
   readonly config: Pick<ApiConfig, "trustedProxies" | "limits">;
 }
 
-const STATUSES = [
-  ...new Set(["200", "204", "304", "405", ...Object.values(PROBLEMS).map(({ status }) => `${status}`)]),
-];
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
-
 /** The headers of every answer, and of those that pages of other sites may read. */
 const EVERYWHERE = { "x-content-type-options": "nosniff" };
 const FOR_ANY_SITE = {
@@ -77,8 +73,7 @@ export class Gate {
   readonly #ids: RequestIds;
   readonly #clients: ClientAddresses;
   readonly #allowances: Readonly<Record<keyof ApiConfig["limits"], Allowance>>;
-  readonly #requests: Counter<{ readonly route: readonly string[]; readonly status: readonly string[] }>;
-  readonly #seconds: Histogram<{ readonly route: readonly string[] }>;
+  readonly #counts: AnswerCounts;
 
   /** @throws RangeError when the configuration's proxies or limits are none, or the metrics are registered already. */
   constructor({ world, log, metrics, config }: GateDeps) {
@@ -88,11 +83,7 @@ export class Gate {
     this.#ids = new RequestIds(world);
     this.#clients = new ClientAddresses(config.trustedProxies);
     this.#allowances = { orders: new Allowance(config.limits.orders), reads: new Allowance(config.limits.reads) };
-    const route: readonly string[] = [...ROUTES, UNMATCHED, PREFLIGHT];
-    this.#requests = metrics.counter("http_requests_total", "Answers by route and status", { route, status: STATUSES });
-    this.#seconds = metrics.histogram("http_request_duration_seconds", "Time to an answer by route", SECONDS, {
-      route,
-    });
+    this.#counts = new AnswerCounts(metrics);
   }
 
   /** Makes the handler of a route. */
@@ -154,8 +145,7 @@ export class Gate {
   #record(route: RouteLabel, rules: Rules, method: string, requestId: string, status: number, began: Millis): void {
     const now = this.world.now();
     const ms = Math.max(0, now - began);
-    this.#requests.inc({ route, status: String(status) });
-    this.#seconds.observe(ms / 1000, { route });
+    this.#counts.answered(route, status, ms);
     if (rules.quiet && status < 400) return;
     this.#lines.answered({ requestId, method, route, status, ms }, rules.limit !== "none", now);
   }

@@ -52,7 +52,7 @@ export function createLog(options: LogOptions): Log {
   const { level, name, now, pretty } = options;
   const urgent = () => options.destination.flush?.();
   const destination = pretty ? prettyTo(options.destination) : options.destination;
-  const time = () => `,"time":"${iso(now())}"`;
+  const time = timeOf(now);
   const logger = pino(
     {
       level,
@@ -67,6 +67,19 @@ export function createLog(options: LogOptions): Log {
     destination,
   );
   return wrap(logger, { destination, time, urgent, bindings: `,"name":${JSON.stringify(name)}` });
+}
+
+/** The clock's member of a line. Under load many lines share a millisecond. */
+function timeOf(now: () => Millis): () => string {
+  let at = Number.NaN;
+  let text = "";
+  return () => {
+    const ms = now();
+    if (ms === at) return text;
+    at = ms;
+    text = `,"time":"${iso(ms)}"`;
+    return text;
+  };
 }
 
 function prettyTo(destination: LogDestination): LogDestination {
@@ -123,6 +136,7 @@ function wrap(logger: pino.Logger, output: Output): Log {
 /** More members, or longer ones, are no longer a simple record. */
 const MOST_MEMBERS = 16;
 const MOST_TEXT = 256;
+const MOST_NAMES = 1_000;
 
 /**
  * The members of a simple record, one of words and numbers, scrubbed and as pino would write them; null for any other. Such a line
@@ -135,10 +149,10 @@ function flat(fields: LogFields): string | null {
   try {
     for (const name in fields) {
       const value = fields[name];
-      const isSimple = typeof value === "number" ? Number.isFinite(value) : typeof value === "string";
-      if (!isSimple || String(value).length > MOST_TEXT || ++members > MOST_MEMBERS || !/^\w+$/.test(name)) return null;
-      const shown = typeof value === "string" ? quoted(value) : String(value);
-      text += `,"${name}":${isSecretName(name) ? MASKED : shown}`;
+      const shown = typeof value === "number" ? finite(value) : typeof value === "string" ? short(value) : null;
+      const member = nameOf(name);
+      if (shown === null || member === null || ++members > MOST_MEMBERS) return null;
+      text += member.secret ? `${member.text}${MASKED}` : `${member.text}${shown}`;
     }
   } catch {
     // A getter that throws must not take the line with it: the scrubber knows what to do.
@@ -146,6 +160,28 @@ function flat(fields: LogFields): string | null {
   }
   return text;
 }
+
+interface MemberName {
+  /** As it is written, with the comma before it. */
+  readonly text: string;
+  readonly secret: boolean;
+}
+
+/** Nearly all names are written in our sources, and come again with every line. Null for what is no plain word. */
+const names = new Map<string, MemberName>();
+
+function nameOf(name: string): MemberName | null {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const member = /^\w{1,48}$/.test(name) ? { text: `,"${name}":`, secret: isSecretName(name) } : null;
+  if (names.size >= MOST_NAMES) names.clear();
+  if (member) names.set(name, member);
+  return member;
+}
+
+const finite = (value: number): string | null => (Number.isFinite(value) ? String(value) : null);
+
+const short = (value: string): string | null => (value.length <= MOST_TEXT ? quoted(value) : null);
 
 const MASKED = JSON.stringify(MASK);
 

@@ -15,17 +15,26 @@ export interface Counter<L extends Labels> {
   inc(...labels: LabelArguments<L>): void;
   /** @throws RangeError when `amount` is negative or not finite: a counter only grows. */
   add(amount: number, ...labels: LabelArguments<L>): void;
+  /** One series, looked up once, for what counts at every request. */
+  series(...labels: LabelArguments<L>): { inc(): void };
 }
 
 export interface Histogram<L extends Labels> {
   observe(value: number, ...labels: LabelArguments<L>): void;
+  /** As that of a counter. */
+  series(...labels: LabelArguments<L>): { observe(value: number): void };
 }
 
 /** More series than this in one metric is a mistake at registration. */
 const MAX_SERIES = 1_000;
 const OTHER = "other";
-/** Ends a value in a key; no value holds it. */
-const END = "\u0000";
+
+/** How often a value fell into each bucket, how often there was one, and their sum. */
+interface Distribution {
+  readonly counts: number[];
+  count: number;
+  sum: number;
+}
 
 interface Metric {
   readonly name: string;
@@ -56,7 +65,14 @@ export class Metrics {
       if (!(amount >= 0 && Number.isFinite(amount))) throw new RangeError(`Counter cannot grow by ${amount}`);
       series.get(chosen).count += amount;
     };
-    return { inc: (...[chosen]) => add(1, chosen), add: (amount, ...[chosen]) => add(amount, chosen) };
+    return {
+      inc: (...[chosen]) => add(1, chosen),
+      add: (amount, ...[chosen]) => add(amount, chosen),
+      series(...[chosen]) {
+        const one = series.get(chosen);
+        return { inc: () => void one.count++ };
+      },
+    };
   }
 
   /**
@@ -97,7 +113,10 @@ export class Metrics {
     labels?: L,
   ): Histogram<L> {
     checkBuckets(buckets);
-    const series = new SeriesMap(labels ?? {}, () => ({ counts: buckets.map(() => 0), count: 0, sum: 0 }));
+    const series = new SeriesMap(
+      labels ?? {},
+      (): Distribution => ({ counts: buckets.map(() => 0), count: 0, sum: 0 }),
+    );
     if (!labels) series.fill();
     if ("le" in (labels ?? {})) throw new RangeError('Label "le" belongs to the histogram');
     const lines = () =>
@@ -111,15 +130,19 @@ export class Metrics {
         return [...bounded, total, sample(`${name}_sum`, text, sum), sample(`${name}_count`, text, count)];
       });
     this.#register({ name, help, type: "histogram", lines });
+    const observe = (distribution: Distribution, value: number) => {
+      // NaN would poison the sum for good.
+      if (!Number.isFinite(value)) return;
+      const index = buckets.findIndex((bound) => value <= bound);
+      if (index >= 0) distribution.counts[index] = (distribution.counts[index] ?? 0) + 1;
+      distribution.count++;
+      distribution.sum += value;
+    };
     return {
-      observe(value, ...[chosen]) {
-        // NaN would poison the sum for good.
-        if (!Number.isFinite(value)) return;
-        const distribution = series.get(chosen);
-        const index = buckets.findIndex((bound) => value <= bound);
-        if (index >= 0) distribution.counts[index] = (distribution.counts[index] ?? 0) + 1;
-        distribution.count++;
-        distribution.sum += value;
+      observe: (value, ...[chosen]) => observe(series.get(chosen), value),
+      series(...[chosen]) {
+        const one = series.get(chosen);
+        return { observe: (value) => observe(one, value) };
       },
     };
   }
@@ -146,8 +169,6 @@ class SeriesMap<S> {
   readonly #make: () => S;
   readonly #values: readonly (readonly [string, ReadonlySet<string>])[];
   readonly #series = new Map<string, S>();
-  /** The same by their values, which is quicker to make: every request counts in two of them. */
-  readonly #byValues = new Map<string, S>();
 
   constructor(labels: Labels, make: () => S) {
     checkLabels(labels);
@@ -157,23 +178,17 @@ class SeriesMap<S> {
   }
 
   get(chosen: Readonly<Record<string, string>> = {}): S {
-    let key = "";
-    // Values of a closed list, or "other": none of them holds the mark.
-    for (const [name, values] of this.#values) {
-      const value = chosen[name];
-      key += `${value !== undefined && values.has(value) ? value : OTHER}${END}`;
-    }
-    const known = this.#byValues.get(key);
+    const text = this.#values
+      .map(([name, values]) => {
+        const value = chosen[name];
+        return `${name}="${escapeValue(value !== undefined && values.has(value) ? value : OTHER)}"`;
+      })
+      .join(",");
+    const known = this.#series.get(text);
     if (known) return known;
     const made = this.#make();
-    this.#byValues.set(key, made);
-    this.#series.set(this.#text(key), made);
+    this.#series.set(text, made);
     return made;
-  }
-
-  #text(key: string): string {
-    const values = key.split(END);
-    return this.#values.map(([name], index) => `${name}="${escapeValue(values[index] ?? OTHER)}"`).join(",");
   }
 
   /** Makes every series of the closed lists. */
@@ -195,7 +210,6 @@ function checkLabels(labels: Labels): void {
   for (const [name, values] of Object.entries(labels)) {
     if (!/^[a-zA-Z][a-zA-Z0-9_]{0,63}$/.test(name)) throw new RangeError(`Bad label name: "${name}"`);
     if (values.length === 0) throw new RangeError(`Label "${name}" has no values`);
-    if (values.some((value) => value.includes(END))) throw new RangeError(`Label "${name}" has a value with a NUL`);
     series *= values.length + 1;
   }
   if (series > MAX_SERIES) throw new RangeError(`Labels make more than ${MAX_SERIES} series`);
