@@ -3,6 +3,7 @@
  *
  *   bun bench/floor.ts bun '<answer as JSON>'      bare Bun.serve with these bytes
  *   bun bench/floor.ts elysia '<answer as JSON>'   bare Elysia, the same bytes on the same route
+ *   bun bench/floor.ts duties '<answer as JSON>'   bare Elysia with what no service may leave out (duties.ts)
  *   bun bench/floor.ts relay '<answer as JSON>'    bare Elysia, which reads the body and has one invoice made by BENCH_NODE for each answer
  *   bun bench/floor.ts alby '<answer as JSON>'     the server helpers of @getalby/lightning-tools on Bun.serve
  */
@@ -16,6 +17,7 @@ import {
 } from "@getalby/lightning-tools/402/l402";
 import { type AnyElysia, Elysia } from "elysia";
 import { serveOptions } from "../src/api/serve.ts";
+import { duties } from "./duties.ts";
 
 export interface FloorAnswer {
   /** Elysia's route, e.g. "/v2/l402/order/:id". */
@@ -70,6 +72,7 @@ function serve(kind: string, { route, status, headers, body }: FloorAnswer): { r
     const answer = () => new Response(content, { status, headers });
     return listening(new Elysia().get(route, answer).post(route, answer, { parse: "none" }));
   }
+  if (kind === "duties") return listening(duties({ route, status, headers, body }, String(content)));
   if (kind === "relay") {
     const { priceSats } = JSON.parse(String(content)) as { readonly priceSats: number };
     const call = {

@@ -40,8 +40,9 @@ export async function poll(extent: Extent): Promise<Row> {
     headers: { authorization: first.authorization },
   });
   const route = "/v2/l402/order/:id";
-  const [elysia, bun, alby] = await Promise.all([
+  const [elysia, duties, bun, alby] = await Promise.all([
     floorOf("elysia", { ...answer, route }),
+    floorOf("duties", { ...answer, route }),
     floorOf("bun", { ...answer, route }),
     floorOf("alby", { ...answer, route }),
   ]);
@@ -56,12 +57,15 @@ export async function poll(extent: Extent): Promise<Row> {
     [
       { ...target, name: "l402-numbers", process: product, port: product.port },
       { ...target, ...elysia, name: "bare Elysia" },
+      { ...target, ...duties, name: "bare Elysia with the same duties" },
       { ...target, ...bun, name: "bare Bun.serve" },
       { ...target, ...alby, name: "lightning-tools on Bun.serve", requests: albyRequests },
     ],
     extent,
   );
-  await Promise.all([product, peers, elysia.process, bun.process, alby.process].map((one) => one.stop()));
+  await Promise.all(
+    [product, peers, ...[elysia, duties, bun, alby].map(({ process }) => process)].map((one) => one.stop()),
+  );
   return {
     id: "poll",
     work: "Authenticated poll, GET /v2/l402/order/:id",
