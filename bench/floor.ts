@@ -72,7 +72,10 @@ function serve(kind: string, { route, status, headers, body }: FloorAnswer): { r
     const answer = () => new Response(content, { status, headers });
     return listening(new Elysia().get(route, answer).post(route, answer, { parse: "none" }));
   }
-  if (kind === "duties") return listening(duties({ route, status, headers, body }, String(content)));
+  if (kind === "duties")
+    return listening(
+      duties({ route, status, headers, body }, typeof content === "string" ? content : new Blob([content])),
+    );
   if (kind === "relay") {
     const { priceSats } = JSON.parse(String(content)) as { readonly priceSats: number };
     const call = {

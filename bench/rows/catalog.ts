@@ -18,11 +18,15 @@ export async function catalog(extent: Extent): Promise<Row> {
   const figures: Figure[] = [];
   for (const { name, path } of forms) {
     const answer = await sampleOf(`${product.origin}${path}`, { headers: GZIP });
-    const floor = await floorOf("bun", { ...answer, route: "/v2/l402/catalog" });
+    const [duties, floor] = await Promise.all([
+      floorOf("duties", { ...answer, route: "/v2/l402/catalog" }),
+      floorOf("bun", { ...answer, route: "/v2/l402/catalog" }),
+    ]);
     const target = { requests: [get(path, GZIP)], status: 200 };
     const measured = await inTurn(
       [
         { ...target, name: "l402-numbers", process: product, port: product.port },
+        { ...target, ...duties, name: "bare Elysia with the same duties" },
         { ...target, ...floor, name: "bare Bun.serve" },
       ],
       extent,
@@ -33,7 +37,7 @@ export async function catalog(extent: Extent): Promise<Row> {
     figures.push(
       ...ratios(measured, { "bare Bun.serve": AIM }).map((figure) => ({ ...figure, name: `${name}: ${figure.name}` })),
     );
-    await floor.process.stop();
+    await Promise.all([duties.process.stop(), floor.process.stop()]);
   }
   await Promise.all([product.stop(), peers.stop()]);
   return { id: "catalog", work: "Catalog, GET /v2/l402/catalog", servers, figures };

@@ -9,6 +9,8 @@ import { cached, type Representation, represent } from "./replies.ts";
 import { targetOf } from "./target.ts";
 
 const MAX_FILTER = 64;
+const MAX_REMEMBERED = 1_000;
+const MAX_REMEMBERED_LENGTH = 256;
 const CATALOG_CACHING = "public, max-age=30";
 const SERVICES_CACHING = "public, max-age=300";
 const JSON_TYPE = "application/json";
@@ -17,8 +19,9 @@ export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly
   const services = servicesDocument(catalog);
   const list = ({ request }: Call): Answer => cached(request, services(), JSON_TYPE, SERVICES_CACHING);
 
+  const filterOf = remembering((url) => readFilter(targetOf({ url }).query));
   const offers = ({ request }: Call): Eventually<Answer> => {
-    const filter = readFilter(targetOf(request).query);
+    const filter = filterOf(request.url);
     if (isProblem(filter)) return filter;
     const show = (page: CatalogPage | Problem): Answer =>
       isProblem(page)
@@ -48,8 +51,21 @@ function servicesDocument(catalog: CatalogReader): () => Representation {
     if (document && services === of) return document;
     const list = services.map(({ code, name }) => ({ code, name }));
     of = services;
-    document = represent(new TextEncoder().encode(JSON.stringify({ services: list })));
+    document = represent(JSON.stringify({ services: list }));
     return document;
+  };
+}
+
+/** Readers ask for few different things, and again and again. */
+function remembering<Read>(read: (url: string) => Read): (url: string) => Read {
+  const known = new Map<string, Read>();
+  return (url) => {
+    const before = known.get(url);
+    if (before !== undefined) return before;
+    const made = read(url);
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    if (url.length <= MAX_REMEMBERED_LENGTH) known.set(url, made);
+    return made;
   };
 }
 

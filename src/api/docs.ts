@@ -99,7 +99,7 @@ const file = (path: string): Promise<string> => Bun.file(path).text();
 function document(contentType: string, make: () => Promise<string>): (call: Call) => Promise<Reply> {
   let made: Promise<Representation> | null = null;
   return async ({ request }) => {
-    made ??= make().then((text) => represent(new TextEncoder().encode(text)));
+    made ??= make().then(represent);
     return cached(request, await made, contentType, CACHING);
   };
 }

@@ -6,7 +6,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array<ArrayBuffer> | null;
+  readonly body: string | Blob | null;
 }
 
 /** The same reply with more headers, or others in place of its own. */
@@ -29,17 +29,18 @@ export const text = (body: string, contentType: string, cacheControl: string): R
   body,
 });
 
-/** One document in both encodings, prepared once. */
+/** One document in both encodings, prepared once; as blobs, which all answers share, where each would have a copy of an array. */
 export interface Representation {
   /** Strong entity tag of the plain form, quotes included. */
   readonly etag: string;
-  readonly plain: Uint8Array<ArrayBuffer>;
-  readonly gzip: Uint8Array<ArrayBuffer>;
+  readonly plain: Blob;
+  readonly gzip: Blob;
 }
 
-export function represent(plain: Uint8Array<ArrayBuffer>): Representation {
+export function represent(text: string): Representation {
+  const plain = new TextEncoder().encode(text);
   const etag = `"${bytesToHex(sha256(plain)).slice(0, 32)}"`;
-  return { etag, plain, gzip: Bun.gzipSync(plain) };
+  return { etag, plain: new Blob([plain]), gzip: new Blob([Bun.gzipSync(plain)]) };
 }
 
 /** The document, compressed if the client takes that, or 304 when it has it already (RFC 9110, section 13.1.2). */

@@ -11,7 +11,7 @@ export interface Target {
   readonly query: URLSearchParams;
 }
 
-export function targetOf({ url }: Request): Target {
+export function targetOf({ url }: Pick<Request, "url">): Target {
   const [target = ""] = url.replace(ORIGIN, "").split("#", 1);
   const mark = target.indexOf("?");
   return mark < 0

@@ -64,7 +64,7 @@ export async function buildPage(content: PageContent, rate: Rate, terms: PageTer
     write(`${text}]}`);
     const json = join(parts);
     const etag = `"${bytesToHex(hash.digest()).slice(0, 32)}"`;
-    return { etag, json, gzip: await compress(json) };
+    return { etag, json: new Blob([json]), gzip: new Blob([await compress(json)]) };
   } finally {
     release();
   }

@@ -12,8 +12,8 @@ export interface CatalogFilter {
 export interface CatalogPage {
   /** Strong entity tag, quotes included. */
   readonly etag: string;
-  readonly json: Uint8Array<ArrayBuffer>;
-  readonly gzip: Uint8Array<ArrayBuffer>;
+  readonly json: Blob;
+  readonly gzip: Blob;
 }
 
 /**

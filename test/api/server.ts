@@ -71,7 +71,7 @@ export class TestCatalog implements CatalogReader {
       return problem("INVALID_COUNTRY", "Unknown country", { details: { nearest: [], code: "ATLANTIS" } });
     }
     if (filter.country === "GB") return problem("TEMPORARILY_UNAVAILABLE", "No prices", { retryAfterSeconds: 9.2 });
-    const { etag, plain, gzip } = represent(new TextEncoder().encode(JSON.stringify(CATALOG)));
+    const { etag, plain, gzip } = represent(JSON.stringify(CATALOG));
     return { etag, json: plain, gzip };
   }
 }
