@@ -62,22 +62,26 @@ export async function challenge(extent: Extent): Promise<Row> {
   const [node, relayed] = await Promise.all([startNode(invoices, peers), startNode(invoices, peers)]);
   const product = await startProduct(node);
   const floor = { ...answer, route: PATH };
-  const [relay, elysia, alby] = await Promise.all([
+  const [relay, elysia, alby, express] = await Promise.all([
     floorOf("relay", floor, { BENCH_NODE: relayed.url }),
     floorOf("elysia", floor),
     floorOf("alby", floor),
+    floorOf("alby-express", floor),
   ]);
   const servers = await inTurn(
     [
       { ...TARGET, name: "l402-numbers", process: product, port: product.port },
       { ...TARGET, ...relay, name: "bare Elysia with one fetch to the node" },
       { ...TARGET, ...elysia, name: "bare Elysia" },
-      { ...TARGET, ...alby, name: "lightning-tools, nothing stored, no node" },
+      { ...TARGET, ...alby, name: "lightning-tools on Bun.serve, nothing stored, no node" },
+      { ...TARGET, ...express, name: "lightning-tools on Express, nothing stored, no node" },
     ],
     extent,
   );
   await Promise.all(
-    [product, node, relayed, peers, relay.process, elysia.process, alby.process].map((one) => one.stop()),
+    [product, node, relayed, peers, ...[relay, elysia, alby, express].map(({ process }) => process)].map((one) =>
+      one.stop(),
+    ),
   );
   const work = "402 challenge with the order durable, invoices from a loopback LND";
   return { id: "challenge", work, servers, figures: figures(servers, AIM_LND_PER_SECOND) };

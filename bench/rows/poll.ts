@@ -1,7 +1,7 @@
 /** The call that a service of this kind answers most: a paid order, asked with its credential, while nothing has happened. */
 import { issueL402Macaroon } from "@getalby/lightning-tools/402/l402";
+import { ALBY_SECRET } from "../alby.ts";
 import { buy, gaveUp, type Held, until } from "../customer.ts";
-import { ALBY_SECRET } from "../floor.ts";
 import { floorOf, sampleOf } from "../floors.ts";
 import { get, type Peers, type Product, startPeers, startProduct } from "../product.ts";
 import { type Row, ratios } from "../report.ts";
@@ -40,11 +40,12 @@ export async function poll(extent: Extent): Promise<Row> {
     headers: { authorization: first.authorization },
   });
   const route = "/v2/l402/order/:id";
-  const [elysia, duties, bun, alby] = await Promise.all([
+  const [elysia, duties, bun, alby, express] = await Promise.all([
     floorOf("elysia", { ...answer, route }),
     floorOf("duties", { ...answer, route }),
     floorOf("bun", { ...answer, route }),
     floorOf("alby", { ...answer, route }),
+    floorOf("alby-express", { ...answer, route }),
   ]);
   const albyRequests = await Promise.all(
     held.map(async ({ orderId, preimage, paymentHash }) => {
@@ -60,11 +61,12 @@ export async function poll(extent: Extent): Promise<Row> {
       { ...target, ...duties, name: "bare Elysia with the same duties" },
       { ...target, ...bun, name: "bare Bun.serve" },
       { ...target, ...alby, name: "lightning-tools on Bun.serve", requests: albyRequests },
+      { ...target, ...express, name: "lightning-tools on Express", requests: albyRequests },
     ],
     extent,
   );
   await Promise.all(
-    [product, peers, ...[elysia, duties, bun, alby].map(({ process }) => process)].map((one) => one.stop()),
+    [product, peers, ...[elysia, duties, bun, alby, express].map(({ process }) => process)].map((one) => one.stop()),
   );
   return {
     id: "poll",
