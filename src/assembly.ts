@@ -39,7 +39,7 @@ import { impatience } from "./orders/patience.ts";
 import type { Names } from "./orders/request.ts";
 import { Reservations } from "./orders/reservations.ts";
 import { DEFAULT_RETENTION, Retention } from "./orders/retention.ts";
-import { SETTLEMENT_CURSOR, settle } from "./orders/settle.ts";
+import { SETTLEMENT_CURSOR, saveCursor, settle } from "./orders/settle.ts";
 import { UnpaidSweep } from "./orders/unpaid.ts";
 import { RateBook, type SharedRateCache } from "./pricing/rate.ts";
 import { sqliteRateCache } from "./pricing/rate-cache.ts";
@@ -276,7 +276,8 @@ export function assemble(options: AssemblyOptions) {
     world,
     node,
     loadCursor: () => store.cursor(SETTLEMENT_CURSOR),
-    onSettlement: (settlement, cursor) => settle(settlement, cursor, { world, journal, supervisor }),
+    onSettlement: (settlement) => settle(settlement, { world, journal, supervisor }),
+    saveCursor: (cursor) => saveCursor(journal, cursor),
     log: (event, detail) => log.info({ ...detail }, event),
   });
   const sweep = new UnpaidSweep({ world, store, supervisor, node, failed: failed("unpaid order not closed") });

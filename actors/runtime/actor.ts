@@ -12,10 +12,9 @@ import type { OrderId } from "../order/terms.ts";
 import { type Journal, JournalUnavailable, type Transition } from "./journal.ts";
 import type { World } from "./world.ts";
 
-/** What rides with a command: the effect it answers, the stream position it stands for. */
+/** What rides with a command: the effect it answers. */
 export interface Envelope {
   readonly finished?: string;
-  readonly cursor?: { readonly name: string; readonly value: string };
 }
 
 export interface Told {
@@ -129,7 +128,7 @@ export class Actor {
 }
 
 const nothingToWrite = (decision: Decision, envelope: Envelope): boolean =>
-  decision.events.length === 0 && decision.effects.length === 0 && envelope.finished === undefined && !envelope.cursor;
+  decision.events.length === 0 && decision.effects.length === 0 && envelope.finished === undefined;
 
 const transition = (before: Order, decision: Decision, envelope: Envelope): Transition => ({
   before,

@@ -26,8 +26,6 @@ export interface Transition {
   readonly claims: readonly (Claim & { readonly detail?: string })[];
   /** Key of the effect whose result this step took. */
   readonly finished?: string;
-  /** Where the settlement stream stands after this step. */
-  readonly cursor?: { readonly name: string; readonly value: string };
   /** Bucket of the client that opened the order. */
   readonly openedBy?: string;
 }
@@ -253,7 +251,7 @@ export class Journal {
     if (is) add(1, is);
   }
 
-  #writeRows({ order, events, postings, effects, messages, finished, cursor }: Transition): void {
+  #writeRows({ order, events, postings, effects, messages, finished }: Transition): void {
     const sql = this.#sql;
     const now = this.#world.now();
     let seq = order.seq - events.length;
@@ -265,7 +263,6 @@ export class Journal {
     for (const { id, code, text, from, receivedAt } of messages) {
       sql.message.run(order.id, id, ++n, code, text, from, receivedAt, now);
     }
-    if (cursor) sql.cursor.run(cursor.name, cursor.value);
     for (const companion of this.#companions) companion(this.db, order, events);
   }
 }
@@ -315,6 +312,5 @@ function prepare(db: Database) {
     claim: write(
       "INSERT INTO claims (kind, value, order_id, detail, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     ),
-    cursor: write("INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"),
   };
 }

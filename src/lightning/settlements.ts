@@ -3,16 +3,15 @@
  * reconnect and once a minute the node's list is read as well, because a stream can be silently dead, and because lnd
  * replays nothing before its first settle index.
  */
-import { type Millis, nextTick, sleep, type World } from "../../actors/runtime/world.ts";
+import { type Millis, nextTick, sleep } from "../../actors/runtime/world.ts";
 import { Recent } from "../recent.ts";
+import { backoff, describe, Handover, type HandoverOptions } from "./handover.ts";
 import { type LightningNode, NodeUnavailable, type PaymentHash, type Settlement } from "./port.ts";
 
 const POLL_MS = 60_000;
 /** A stream this long without a settlement is opened anew: no node sends a heartbeat. */
 const WATCHDOG_MS = 600_000;
 const MAX_LIST_FAILURES = 3;
-const BACKOFF_MIN_MS = 1_000;
-const BACKOFF_MAX_MS = 60_000;
 /** A connection that lived this long counts as good: the next back-off starts small again. */
 const HEALTHY_MS = 60_000;
 /** How far each look at the list reaches behind the last complete one; covers clocks apart and slow listings. */
@@ -21,22 +20,11 @@ const OVERLAP_MS = 900_000;
 const FIRST_LOOK_MS = 86_400_000;
 /** Hashes handed over in this life, so that a poll does not repeat them every minute: as long as it lists them, and a little more. */
 const KNOWN = { most: 10_000, forMs: 2 * OVERLAP_MS };
-/** How long (real ms) handing over may keep a steered clock waiting. */
-const CLOCK_PATIENCE_MS = 1_000;
 
-export type FeedLog = (event: string, detail?: Record<string, string | number | boolean | null>) => void;
-
-export interface FeedOptions {
-  readonly world: World;
+export interface FeedOptions extends HandoverOptions {
   readonly node: LightningNode;
-  /** The cursor last committed with a settlement, or null before the first. */
+  /** The cursor that was saved last, or null before the first. */
   readonly loadCursor: () => string | null;
-  /**
-   * Takes one settlement and resolves once it is durable, together with `cursor` unless that is null. Called for one at
-   * a time; again for the same one until it resolves; and again for one it has had before. It must be idempotent.
-   */
-  readonly onSettlement: (settlement: Settlement, cursor: string | null) => Promise<void>;
-  readonly log: FeedLog;
 }
 
 export interface FeedStatus {
@@ -55,8 +43,6 @@ export class SettlementFeed {
   /** Aborts on `stop`; null while the feed does not run. */
   #stopping: AbortController | null = null;
   #running: Promise<void> = Promise.resolve();
-  /** The end of the queue of settlements to hand over. Never rejects. */
-  #handing: Promise<void> = Promise.resolve();
   #connected = false;
   #lastEventAt: Millis | null = null;
   /** Everything that settled before this time has been handed over. */
@@ -86,11 +72,12 @@ export class SettlementFeed {
 
   async #run(stopping: AbortSignal): Promise<void> {
     const { world, log } = this.#options;
+    const handover = new Handover({ ...this.#options, onSettlement: (one) => this.#take(one) }, stopping);
     let failures = 0;
     while (!stopping.aborted) {
       const begun = world.now();
       const events = this.#lastEventAt;
-      const failure = await this.#connection(stopping);
+      const failure = await this.#connection(handover, stopping);
       if (stopping.aborted) break;
       if (world.now() - begun >= HEALTHY_MS || this.#lastEventAt !== events) failures = 0;
       if (failure === null) continue;
@@ -100,10 +87,11 @@ export class SettlementFeed {
       await sleep(world, waitMs, stopping).catch(() => {});
     }
     this.#connected = false;
+    await handover.closed();
   }
 
   /** One connection from opening to end. Resolves with what broke it, or null when only the watchdog ended it. */
-  async #connection(stopping: AbortSignal): Promise<unknown> {
+  async #connection(handover: Handover, stopping: AbortSignal): Promise<unknown> {
     const link = new AbortController();
     let failure: unknown = null;
     const end = (reason: unknown) => {
@@ -114,30 +102,33 @@ export class SettlementFeed {
     const stop = () => end(null);
     stopping.addEventListener("abort", stop, { once: true });
     // The list is read after the stream has been asked for: what settles in between comes on one of them.
-    const work = [this.#readStream(link.signal, stopping, () => end(null)), this.#readList(link.signal, stopping)];
+    const work = [this.#readStream(link.signal, handover, () => end(null)), this.#readList(link.signal, handover)];
     await Promise.all(work.map((part) => part.catch(end)));
     stopping.removeEventListener("abort", stop);
     return failure;
   }
 
-  async #readStream(link: AbortSignal, stopping: AbortSignal, onSilence: () => void): Promise<void> {
+  /** Ends only when all that it brought is durable, so that the next one begins behind it. */
+  async #readStream(link: AbortSignal, handover: Handover, onSilence: () => void): Promise<void> {
     const { world, node, loadCursor } = this.#options;
     let silence = world.at(world.now() + WATCHDOG_MS, onSilence);
     try {
       for await (const { settlement, cursor } of node.settlements(loadCursor(), link)) {
         silence();
-        await this.#hand(settlement, cursor, stopping);
+        void handover.hand(settlement, cursor);
+        await handover.room();
         silence = world.at(world.now() + WATCHDOG_MS, onSilence);
         if (link.aborted) return;
       }
     } finally {
       silence();
+      await handover.done();
     }
     if (!link.aborted) throw new NodeUnavailable("the stream of settlements ended");
   }
 
   /** Looks at the list now and every minute until the link ends. */
-  async #readList(link: AbortSignal, stopping: AbortSignal): Promise<void> {
+  async #readList(link: AbortSignal, handover: Handover): Promise<void> {
     const { world, node, loadCursor } = this.#options;
     let failures = 0;
     while (!link.aborted) {
@@ -151,7 +142,7 @@ export class SettlementFeed {
       });
       if (settlements !== null) {
         failures = 0;
-        await this.#handList(settlements, stopping);
+        await this.#handList(settlements, handover);
         this.#seenUntil = now;
         this.#hasConnected(link);
       }
@@ -159,12 +150,16 @@ export class SettlementFeed {
     }
   }
 
-  /** Hands over what the list brought and nobody has had yet, in the order in which it settled. */
-  async #handList(settlements: readonly Settlement[], stopping: AbortSignal): Promise<void> {
+  /** Hands over what the list brought and nobody has had yet, in the order in which it settled. Resolves once all of it is durable. */
+  async #handList(settlements: readonly Settlement[], handover: Handover): Promise<void> {
     const now = this.#options.world.now();
+    const handed: Promise<void>[] = [];
     for (const settlement of settlements.toSorted((a, b) => a.settledAt - b.settledAt)) {
-      if (!this.#known.get(settlement.paymentHash, now)) await this.#hand(settlement, null, stopping);
+      if (this.#known.get(settlement.paymentHash, now)) continue;
+      await handover.room();
+      handed.push(handover.hand(settlement, null));
     }
+    await Promise.all(handed);
   }
 
   #hasConnected(link: AbortSignal): void {
@@ -173,32 +168,9 @@ export class SettlementFeed {
     this.#options.log("settlements_connected");
   }
 
-  /** Queues one settlement behind those before it; resolves once it was taken. */
-  #hand(settlement: Settlement, cursor: string | null, stopping: AbortSignal): Promise<void> {
-    const turn = this.#handing.then(() => this.#deliver(settlement, cursor, stopping));
-    this.#handing = turn.catch(() => {});
-    return turn;
-  }
-
-  /** Offers a settlement until it is taken: skipping one would lose a customer's money. */
-  async #deliver(settlement: Settlement, cursor: string | null, stopping: AbortSignal): Promise<void> {
-    const { world, onSettlement, log } = this.#options;
-    for (let attempt = 1; ; attempt++) {
-      if (stopping.aborted) throw stopping.reason;
-      const release = world.hold("settlement", CLOCK_PATIENCE_MS);
-      let reason: string;
-      try {
-        await onSettlement(settlement, cursor);
-        break;
-      } catch (error) {
-        reason = describe(error);
-      } finally {
-        release();
-      }
-      const waitMs = backoff(attempt - 1);
-      log("settlement_not_taken", { reason, attempt, retryInMs: waitMs });
-      await sleep(world, waitMs, stopping);
-    }
+  async #take(settlement: Settlement): Promise<void> {
+    const { world, onSettlement } = this.#options;
+    await onSettlement(settlement);
     this.#lastEventAt = world.now();
     this.#known.set(settlement.paymentHash, true, this.#lastEventAt);
   }
@@ -212,13 +184,4 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener("abort", giveUp, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
   });
-}
-
-function backoff(failures: number): number {
-  return Math.min(BACKOFF_MIN_MS * 2 ** Math.min(failures, 16), BACKOFF_MAX_MS);
-}
-
-/** Only our own errors have texts that are surely fit for a log. */
-function describe(error: unknown): string {
-  return error instanceof NodeUnavailable ? error.message : error instanceof Error ? error.name : "unknown";
 }

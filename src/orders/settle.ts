@@ -1,4 +1,4 @@
-/** From the node's word to the order: each settlement becomes one command, committed together with the stream's cursor. */
+/** From the node's word to the order: each settlement becomes one command. */
 
 import { evolve } from "../../actors/order/evolve.ts";
 import type { Order } from "../../actors/order/state.ts";
@@ -20,34 +20,28 @@ export interface SettleOptions {
   readonly supervisor: Supervisor;
 }
 
-/** Resolves once the settlement is durable. Idempotent; settlements of other people's invoices only move the cursor. */
-export async function settle(settlement: Settlement, position: string | null, options: SettleOptions): Promise<void> {
-  const { journal, supervisor } = options;
+/** Resolves once the settlement is durable. Idempotent; settlements of other people's invoices change nothing. */
+export async function settle(settlement: Settlement, options: SettleOptions): Promise<void> {
   const { paymentHash, settledAt, receivedMsats } = settlement;
-  const cursor = position === null ? null : { name: SETTLEMENT_CURSOR, value: position };
-  const order = journal.store.orderByPaymentHash(paymentHash) ?? (await revive(paymentHash, options));
-  const command = { type: "Settled", settledAt, receivedMsats } as const;
-  if (order && (await told(supervisor.tell(order.id, command, cursor ? { cursor } : {})))) return;
-  if (cursor) {
-    await journal.note((db) => {
-      db.run("INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", [
-        cursor.name,
-        cursor.value,
-      ]);
-      return null;
-    });
+  const order = options.journal.store.orderByPaymentHash(paymentHash) ?? (await revive(paymentHash, options));
+  if (!order) return;
+  try {
+    await options.supervisor.tell(order.id, { type: "Settled", settledAt, receivedMsats });
+  } catch (error) {
+    // One that was set aside must not hold up the settlements of all others; a person looks into it.
+    if (!(error instanceof Quarantined)) throw error;
   }
 }
 
-/** Whether the order took it. A quarantined one must not hold up the settlements of all others; a person looks into it. */
-async function told(telling: Promise<unknown>): Promise<boolean> {
-  try {
-    await telling;
-    return true;
-  } catch (error) {
-    if (error instanceof Quarantined) return false;
-    throw error;
-  }
+/** Resolves once it is durable how far the node's stream was taken. */
+export function saveCursor(journal: Journal, position: string): Promise<void> {
+  return journal.note((db) => {
+    db.query("INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value").run(
+      SETTLEMENT_CURSOR,
+      position,
+    );
+    return null;
+  });
 }
 
 /** Late money for an order whose row is gone: its tombstone becomes a lapsed order again. */

@@ -58,28 +58,38 @@ class SteeredNode {
 let world: RealWorld;
 let node: SteeredNode;
 let feed: SettlementFeed;
-/** What was taken, as "hash@cursor". */
+/** Hashes of what was taken. */
 let taken: string[];
+/** Every cursor that was saved. */
+let saved: string[];
 let logged: string[];
 let cursor: string | null;
 /** Called before a settlement is taken; throws to refuse it. */
 let onTake: (settlement: Settlement) => void | Promise<void>;
+/** The same for the cursor. */
+let onSave: (cursor: string) => void | Promise<void>;
 
 beforeEach(() => {
   world = new RealWorld();
   node = new SteeredNode();
   taken = [];
+  saved = [];
   logged = [];
   cursor = null;
   onTake = () => {};
+  onSave = () => {};
   feed = new SettlementFeed({
     world,
     node: node as unknown as LightningNode, // the feed must not use anything else of the port
     loadCursor: () => cursor,
-    onSettlement: async (settlement, at) => {
+    onSettlement: async (settlement) => {
       await onTake(settlement);
-      taken.push(`${settlement.paymentHash}@${at}`);
-      if (at !== null) cursor = at;
+      taken.push(settlement.paymentHash);
+    },
+    saveCursor: async (position) => {
+      await onSave(position);
+      saved.push(position);
+      cursor = position;
     },
     log: (event, detail) => logged.push(detail ? `${event} ${JSON.stringify(detail)}` : event),
   });
@@ -101,39 +111,58 @@ const advance = async (ms: number) => {
 };
 
 describe("the stream", () => {
-  test("starts at the stored cursor and hands settlements over in order, with their cursors", async () => {
+  test("starts at the stored cursor and hands settlements over in order, with the cursor behind them", async () => {
     cursor = "41";
     await started();
     expect(node.last.cursor).toBe("41");
     node.last.push({ settlement: settlement("a"), cursor: "42" });
     node.last.push({ settlement: settlement("b"), cursor: "43" });
     await settle();
-    expect(taken).toEqual(["a@42", "b@43"]);
+    expect([taken, saved.at(-1)]).toEqual([["a", "b"], "43"]);
     expect(feed.status()).toEqual({ connected: true, lastEventAt: expect.closeTo(world.now(), -3) });
   });
 
-  test("hands over the next only after the one before was taken", async () => {
+  test("hands over many at once, and moves the cursor once all of them are durable", async () => {
     await started();
-    const gate = Promise.withResolvers<void>();
-    let concurrent = 0;
-    let most = 0;
-    onTake = async () => {
-      most = Math.max(most, ++concurrent);
-      await gate.promise;
-      concurrent--;
-    };
-    node.list = () => [settlement("c")];
-    node.last.push({ settlement: settlement("a"), cursor: "1" });
-    node.last.push({ settlement: settlement("b"), cursor: "2" });
-    await advance(60_000);
-    expect(taken).toEqual([]);
-    gate.resolve();
+    const gates = new Map<string, () => void>();
+    onTake = ({ paymentHash }) => new Promise<void>((resolve) => gates.set(paymentHash, resolve));
+    for (const [index, name] of ["a", "b", "c", "d"].entries())
+      node.last.push({ settlement: settlement(name), cursor: String(index + 1) });
     await settle();
-    expect([...taken].sort()).toEqual(["a@1", "b@2", "c@null"]);
-    expect(most).toBe(1);
+    expect([...gates.keys()]).toEqual(["a", "b", "c", "d"]);
+    for (const [name, cursors] of [
+      ["b", []],
+      ["c", []],
+      ["a", ["3"]],
+      ["d", ["3", "4"]],
+    ] as const) {
+      gates.get(name)?.();
+      await settle();
+      expect(saved).toEqual([...cursors]);
+    }
   });
 
-  test("one that is refused is offered again, ever more slowly, and nothing passes it", async () => {
+  test("is not read on while 256 are under way, or wait behind one that is not taken", async () => {
+    await started();
+    const gates: (() => void)[] = [];
+    onTake = () => new Promise<void>((resolve) => gates.push(resolve));
+    for (let n = 1; n <= 600; n++) node.last.push({ settlement: settlement(`s${n}`), cursor: String(n) });
+    await settle();
+    expect(gates).toHaveLength(256);
+    for (const gate of gates.slice(1)) gate();
+    await settle();
+    expect([gates.length, taken.length, saved]).toEqual([256, 255, []]);
+    gates[0]?.();
+    await settle();
+    expect([gates.length, saved]).toEqual([512, ["256"]]);
+    for (let round = 0; round < 2; round++) {
+      for (const gate of gates) gate();
+      await settle();
+    }
+    expect([new Set(taken).size, taken.length, cursor]).toEqual([600, 600, "600"]);
+  });
+
+  test("one that is refused is offered again, ever more slowly, and the cursor does not pass it", async () => {
     await started();
     let offers = 0;
     onTake = ({ paymentHash }) => {
@@ -150,13 +179,65 @@ describe("the stream", () => {
       [4_000, 4],
     ] as const) {
       await advance(waitMs);
-      expect([offers, taken]).toEqual([expected, []]);
+      expect([offers, taken, saved]).toEqual([expected, ["b"], []]);
     }
     await advance(8_000);
-    expect(taken).toEqual(["a@1", "b@2"]);
+    expect([taken, saved]).toEqual([["b", "a"], ["2"]]);
     expect(logged.filter((line) => line.startsWith("settlement_not_taken"))).toHaveLength(4);
     expect(logged.join()).toContain('{"reason":"RangeError","attempt":2,"retryInMs":2000}');
     expect(logged.join()).not.toContain("secret");
+  });
+
+  test("when all are refused, as by a full disk, one line of log says so each time", async () => {
+    await started();
+    let full = true;
+    onTake = () => {
+      if (full) throw new Error("full");
+    };
+    for (const name of ["a", "b", "c"]) node.last.push({ settlement: settlement(name), cursor: name });
+    await settle();
+    await advance(1_000);
+    full = false;
+    await advance(2_000);
+    expect([taken, cursor]).toEqual([["a", "b", "c"], "c"]);
+    expect(logged.filter((line) => line.startsWith("settlement_not_taken"))).toHaveLength(2);
+  });
+
+  test("a cursor that cannot be saved is saved later, and never two at a time", async () => {
+    await started();
+    let saving = 0;
+    let refusals = 1;
+    onSave = async () => {
+      expect(++saving).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      saving--;
+      if (refusals-- > 0) throw new Error("full");
+    };
+    node.last.push({ settlement: settlement("a"), cursor: "1" });
+    await settle();
+    node.last.push({ settlement: settlement("b"), cursor: "2" });
+    node.last.push({ settlement: settlement("c"), cursor: "3" });
+    await settle();
+    expect([taken, saved]).toEqual([["a", "b", "c"], []]);
+    await advance(1_000);
+    expect([saved, cursor]).toEqual([["1", "3"], "3"]);
+  });
+
+  test("that breaks is opened again only behind what it brought", async () => {
+    await started();
+    const gate = Promise.withResolvers<void>();
+    onTake = () => gate.promise;
+    node.last.push({ settlement: settlement("a"), cursor: "1" });
+    node.last.push({ settlement: settlement("b"), cursor: "2" });
+    await settle();
+    node.last.fail();
+    await settle();
+    await advance(10_000);
+    expect(node.streams).toHaveLength(1);
+    gate.resolve();
+    await settle();
+    await advance(1_000);
+    expect(node.streams.map((stream) => stream.cursor)).toEqual([null, "2"]);
   });
 
   test("is opened again after it broke, from the cursor committed meanwhile", async () => {
@@ -215,7 +296,7 @@ describe("the list", () => {
     node.list = () => [settlement("b", 2), settlement("a", 1)];
     await started();
     expect(node.looks[0]).toBeWithin(begun - QUARTER, world.now() - QUARTER + 1);
-    expect(taken).toEqual(["a@null", "b@null"]);
+    expect(taken).toEqual(["a", "b"]);
     expect(cursor).toBe("5");
   });
 
@@ -233,7 +314,7 @@ describe("the list", () => {
     await advance(60_000);
     await advance(60_000);
     expect(node.looks).toHaveLength(3);
-    expect(taken).toEqual(["a@1", "missed@null"]);
+    expect([taken, saved]).toEqual([["a", "missed"], ["1"]]);
   });
 
   test("is read again after each reconnect, from a quarter of an hour before the last complete look", async () => {
@@ -245,7 +326,7 @@ describe("the list", () => {
     for (let minute = 0; minute < 30; minute++) await advance(60_000);
     node.list = () => [settlement("meanwhile")];
     await advance(60_000);
-    expect(taken).toEqual(["meanwhile@null"]);
+    expect(taken).toEqual(["meanwhile"]);
     expect(node.looks.at(-1)).toBeWithin(looked - QUARTER - 1_000, looked - QUARTER + 1);
     await advance(60_000);
     expect(node.looks.at(-1)).toBeGreaterThan(looked - HOUR + 29 * 60_000);
@@ -263,6 +344,22 @@ describe("the list", () => {
     expect(node.streams.map(({ open }) => open)).toEqual([false]);
   });
 
+  test("that shows one which the stream brings at the same time does not have it taken twice", async () => {
+    await started();
+    const gate = Promise.withResolvers<void>();
+    let offers = 0;
+    onTake = () => {
+      offers++;
+      return gate.promise;
+    };
+    node.list = () => [settlement("a")];
+    node.last.push({ settlement: settlement("a"), cursor: "1" });
+    await advance(60_000);
+    gate.resolve();
+    await settle();
+    expect([offers, taken, saved]).toEqual([1, ["a"], ["1"]]);
+  });
+
   test("a settlement refused while the list is read is not forgotten", async () => {
     let refusals = 1;
     onTake = () => {
@@ -272,7 +369,7 @@ describe("the list", () => {
     await started();
     expect([taken, feed.status().connected]).toEqual([[], false]);
     await advance(1_000);
-    expect([taken, feed.status().connected]).toEqual([["a@null"], true]);
+    expect([taken, feed.status().connected]).toEqual([["a"], true]);
   });
 });
 
@@ -291,21 +388,19 @@ describe("start and stop", () => {
     const gate = Promise.withResolvers<void>();
     onTake = () => gate.promise;
     node.last.push({ settlement: settlement("a"), cursor: "1" });
-    node.list = () => [settlement("queued")];
-    await advance(60_000);
-    node.list = () => [];
+    await settle();
     const stopping = feed.stop();
     expect(await Promise.race([stopping, settle().then(() => "waiting" as const)])).toBe("waiting");
     gate.resolve();
     await stopping;
-    expect(taken).toEqual(["a@1"]);
+    expect([taken, saved]).toEqual([["a"], ["1"]]);
 
     onTake = () => Promise.reject(new Error("no"));
     await started();
     node.last.push({ settlement: settlement("b"), cursor: "2" });
     await settle();
     await feed.stop();
-    expect([taken, world.nextDue()]).toEqual([["a@1"], null]);
+    expect([taken, saved, world.nextDue()]).toEqual([["a"], ["1"], null]);
   });
 
   test("a node that never answers does not keep the feed from stopping", async () => {

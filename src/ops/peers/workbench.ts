@@ -81,7 +81,7 @@ export class Workbench {
 
   /** What the stream of settlements would have told. An order whose row is gone comes back. */
   settled(settlement: Settlement): Promise<void> {
-    return settle(settlement, null, { world: this.#world, journal: this.journal, supervisor: this.#supervisor });
+    return settle(settlement, { world: this.#world, journal: this.journal, supervisor: this.#supervisor });
   }
 
   /** These books were compared with node and provider: money moves again at the next start. */

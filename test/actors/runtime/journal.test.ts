@@ -241,14 +241,13 @@ test("a note that fails rejects with its own error and undoes only itself", asyn
   expect(rows("hints")).toBe(0);
 });
 
-test("rows of companions are written with the step: cursor, finished effect, effects, postings", async () => {
+test("what belongs to a step is written with it: finished effect, effects, postings", async () => {
   const { world, journal, rows } = memory();
   const opened = opening(1, world.now());
   const look = { kind: "look", key: "k1", activationId: "1", boughtAt: 1 } as const;
-  void journal.commit({ ...opened, effects: [look], cursor: { name: "settlements", value: "7" } });
+  void journal.commit({ ...opened, effects: [look] });
   await world.turn();
   expect(journal.store.unfinishedEffects()).toEqual([{ orderId: idOf(1), effect: look }]);
-  expect(journal.store.cursor("settlements")).toBe("7");
   const posting = { account: "owed", unit: "msat", amount: 5 } as const;
   void journal.commit(step(opened.order, { finished: "k1", postings: [posting] }));
   await world.turn();

@@ -54,7 +54,6 @@ export interface Dialect {
 export interface Taken {
   readonly hash: string;
   readonly receivedMsats: number;
-  readonly cursor: string | null;
 }
 
 export class Bench {
@@ -97,9 +96,11 @@ export class Bench {
       world,
       node: this.node,
       loadCursor: () => this.cursor,
-      onSettlement: async ({ paymentHash: hash, receivedMsats }, cursor) => {
-        this.taken.push({ hash, receivedMsats, cursor });
-        if (cursor !== null) this.cursor = cursor;
+      onSettlement: async ({ paymentHash: hash, receivedMsats }) => {
+        this.taken.push({ hash, receivedMsats });
+      },
+      saveCursor: async (cursor) => {
+        this.cursor = cursor;
       },
       log: () => {},
     });

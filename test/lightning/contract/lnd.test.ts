@@ -52,18 +52,15 @@ describe("lnd's stream", () => {
     await bench.stop();
   });
 
-  test("that tells twice is handed over twice, which the receiver must bear", async () => {
+  test("that tells twice may hand over twice, which the receiver must bear", async () => {
     const bench = new Bench(LND);
     bench.fault("follow", "duplicate_events");
     bench.feed.start();
     await until(() => bench.feed.status().connected);
     const { bolt11, paymentHash } = await bench.invoice();
     await bench.wallet.pay(bolt11);
-    await until(() => bench.taken.length === 2);
-    expect(bench.taken.map(({ hash, cursor }) => [hash, cursor])).toEqual([
-      [paymentHash, "1"],
-      [paymentHash, "1"],
-    ]);
+    await until(() => bench.cursor === "1");
+    expect(new Set(bench.taken.map(({ hash }) => hash))).toEqual(new Set([paymentHash]));
     await bench.stop();
   });
 });

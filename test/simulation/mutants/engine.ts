@@ -100,16 +100,15 @@ export const ENGINE: readonly Mutant[] = [
     ],
   },
   {
-    name: "cursor committed before the step",
-    plants: "The position in the node's stream is durable before the settlement that it stands for.",
+    name: "cursor committed before the settlement",
+    plants: "The position in the node's stream is durable before what it brought is.",
     breaks: [9],
     first: "crashes",
     edits: [
       {
-        file: "src/orders/settle.ts",
-        find: '  const command = { type: "Settled", settledAt, receivedMsats } as const;',
-        replace:
-          '  const command = { type: "Settled", settledAt, receivedMsats } as const;\n  if (cursor) await journal.note((db) => { db.run("INSERT OR REPLACE INTO cursors VALUES (?, ?)", [cursor.name, cursor.value]); return null; });',
+        file: "src/lightning/settlements.ts",
+        find: "void handover.hand(settlement, cursor);",
+        replace: "await this.#options.saveCursor(cursor);\n        void handover.hand(settlement, cursor);",
       },
     ],
   },
