@@ -10,6 +10,19 @@ const PLOTS = "docs/performance";
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 
+/** Every aim at a glance. */
+function aims(rows: readonly Row[]): string {
+  const lines = rows.flatMap(({ work, figures }) =>
+    figures
+      .filter(({ aim }) => aim !== undefined)
+      .map((figure) => {
+        const [name = "", value = "", , aim = "", verdict = ""] = cells(figure);
+        return [work, name, value, aim, verdict];
+      }),
+  );
+  return table(["work", "figure", "measured", "aim", "met"], lines);
+}
+
 async function section(row: Row): Promise<string> {
   const parts = [`## ${row.work}`, table(["figure", "median or best", "spread", "aim", "met"], row.figures.map(cells))];
   const write = async (file: string, title: string, content: string) => {
@@ -50,6 +63,8 @@ export async function writePage(report: Report): Promise<void> {
     "# Performance",
     "Written by `bun run bench`; the numbers are in `bench/results.json`. Run it to measure your own machine: it takes some minutes.",
     `Taken ${takenAt} with Bun ${machine.bun} on ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB. One-minute load average when it began: ${loadBefore.toFixed(1)}. Above ${machine.cores} other work ran beside it: then rates and times are too bad, ratios and processor time say more.`,
+    "## Aims",
+    aims(report.rows),
     limits.trim(),
     ...sections,
   ].join("\n\n");
