@@ -11,7 +11,7 @@
  */
 import { cpus, loadavg, totalmem } from "node:os";
 import { writePage } from "./page.ts";
-import { cleanUp } from "./processes.ts";
+import { cleanUp, cleanUpWhenInterrupted } from "./processes.ts";
 import { print, type Report, type Row } from "./report.ts";
 import type { Extent } from "./rounds.ts";
 import { catalog } from "./rows/catalog.ts";
@@ -78,6 +78,7 @@ if (unknown !== undefined) {
 const loadBefore = loadavg()[0] ?? 0;
 const takenAt = new Date().toISOString();
 const rows: Row[] = [];
+cleanUpWhenInterrupted();
 try {
   for (const [name, measure] of Object.entries(ROWS)) {
     if (only ? !only.includes(name) : gate && !IN_GATE.has(name)) continue;

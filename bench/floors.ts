@@ -1,5 +1,4 @@
 /** Starts floors that answer with the very bytes of the service. */
-import { join } from "node:path";
 import type { FloorAnswer } from "./floor.ts";
 import { type Running, scratch, start } from "./processes.ts";
 
@@ -13,7 +12,7 @@ export async function floorOf(
   answer: FloorAnswer,
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly process: Running; readonly port: number }> {
-  const file = join(scratch, `answer-${files++}.json`);
+  const file = scratch(`answer-${files++}.json`);
   await Bun.write(file, JSON.stringify(answer));
   const process = await start(["bench/floor.ts", kind, file], env, /^Floor on port (\d+)/m);
   return { process, port: Number(process.found[1]) };

@@ -4,7 +4,6 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { readInvoice } from "../src/lightning/bolt11.ts";
 import type { CreatedInvoice } from "../src/lightning/port.ts";
 import { INVOICE_FEATURES, mintInvoice, publicKey } from "../src/sandbox/lightning/mint.ts";
@@ -37,7 +36,7 @@ export async function signInvoices(count: number, like: string, secretKey: Uint8
     });
     return { bolt11, paymentHash, node };
   });
-  const file = join(scratch, `invoices-${files++}.json`);
+  const file = scratch(`invoices-${files++}.json`);
   await Bun.write(file, JSON.stringify(signed));
   return file;
 }

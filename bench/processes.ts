@@ -20,14 +20,28 @@ const STOPS_WITHIN_MS = 15_000;
 /** Linux counts processor time in hundredths of a second, whatever the kernel's own tick (proc(5), "stat"). */
 const TICK_MS = 10;
 
-/** Folder of everything that a run writes; removed at the end. */
-export const scratch = mkdtempSync(join(tmpdir(), "l402-bench-"));
+/** Folder of everything that a run writes. Made when it is needed: most processes of a measurement only read. */
+let folder: string | null = null;
 const running = new Set<Running>();
+
+/** Path of a file or folder of this run, which goes at its end. */
+export function scratch(name: string): string {
+  folder ??= mkdtempSync(join(tmpdir(), "l402-bench-"));
+  return join(folder, name);
+}
 
 /** Ends what still runs and removes what was written. */
 export async function cleanUp(): Promise<void> {
   await Promise.all([...running].map((one) => one.stop()));
-  rmSync(scratch, { recursive: true, force: true });
+  if (folder !== null) rmSync(folder, { recursive: true, force: true });
+  folder = null;
+}
+
+/** A run that is interrupted leaves nothing behind either. */
+export function cleanUpWhenInterrupted(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void cleanUp().finally(() => process.exit(1)));
+  }
 }
 
 /** What the kernel says of a process; @throws Error where there is no /proc */
@@ -52,7 +66,7 @@ export async function start(
   ready: RegExp,
   program = process.execPath,
 ): Promise<Running & { readonly found: RegExpExecArray }> {
-  const path = join(scratch, `output-${files++}`);
+  const path = scratch(`output-${files++}`);
   const child = Bun.spawn([program, ...args], {
     cwd: join(import.meta.dir, ".."),
     env: { PATH: process.env.PATH ?? "", ...env },
@@ -97,7 +111,7 @@ export async function start(
 export async function result<T>(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<T> {
   const child = Bun.spawn([process.execPath, ...args], {
     cwd: join(import.meta.dir, ".."),
-    env: { PATH: process.env.PATH ?? "", TMPDIR: scratch, ...env },
+    env: { PATH: process.env.PATH ?? "", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -3,7 +3,6 @@
  * Caps are raised by documented settings only.
  */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { controlOf } from "../test/support/server.ts";
 import { type Running, scratch, start } from "./processes.ts";
 
@@ -36,7 +35,7 @@ export const RAISED: Readonly<Record<string, string>> = {
 
 let folders = 0;
 export function newFolder(): string {
-  const path = join(scratch, `data-${folders++}`);
+  const path = scratch(`data-${folders++}`);
   mkdirSync(path, { recursive: true });
   return path;
 }

@@ -40,7 +40,7 @@ export async function inTurn(
 ): Promise<Measured[]> {
   const files = await Promise.all(
     targets.map(async ({ requests }, index) => {
-      const file = join(scratch, `requests-${performance.now()}-${index}.json`);
+      const file = scratch(`requests-${performance.now()}-${index}.json`);
       await Bun.write(file, JSON.stringify(requests));
       return file;
     }),

@@ -48,7 +48,7 @@ function mixOf(held: readonly Held[]): string[] {
 /** Requests at their pace for `seconds`, about orders that wait meanwhile; these get their SMS at the end. @returns how many were answered */
 async function shift(product: Product, peers: Peers, seconds: number, from: number): Promise<number> {
   const held = await waitingOrders(product, peers, POLLED);
-  const requestsFile = join(scratch, "mixed-requests.json");
+  const requestsFile = scratch("mixed-requests.json");
   await Bun.write(requestsFile, JSON.stringify(mixOf(held)));
   const pace = { connections: 16, perSecond: REQUESTS_PER_SECOND };
   const job: LoadJob = { ...pace, port: product.port, seconds, requestsFile, from };

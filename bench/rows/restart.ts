@@ -1,5 +1,4 @@
 /** How long a start of the executable takes, and what memory it needs, when so many orders wait for their SMS; and the first poll of an order that sleeps. */
-import { join } from "node:path";
 import { build } from "../../scripts/build.ts";
 import { scratch } from "../processes.ts";
 import { newFolder, startPeers, startProduct } from "../product.ts";
@@ -29,7 +28,7 @@ async function ready(origin: string, began: number): Promise<number> {
 }
 
 export async function restart(sizes: readonly number[]): Promise<Row> {
-  const executable = await build(join(scratch, "l402-numbers"));
+  const executable = await build(scratch("l402-numbers"));
   const peers = await startPeers();
   const dataDir = newFolder();
   const first = await startProduct(peers, { dataDir, executable });

@@ -23,7 +23,7 @@ test("every request is answered once, with a body of its own, also when an answe
       return new Response(body.endsWith("1") ? "x".repeat(300_000) : "short", { status: 402 });
     },
   });
-  const requestsFile = join(scratch, "requests.json");
+  const requestsFile = scratch("requests.json");
   const body = `{"n":"${COUNTER}"}`;
   await Bun.write(requestsFile, JSON.stringify([post("/", body, body.length)]));
   const job: LoadJob = { port: server.port ?? 0, connections: 4, seconds: 0.2, requestsFile, from: 7 };
@@ -44,7 +44,7 @@ test("a server that hangs up under load is no measurement", async () => {
     port: 0,
     socket: { data: (socket) => void socket.end() },
   });
-  const requestsFile = join(scratch, "closing.json");
+  const requestsFile = scratch("closing.json");
   await Bun.write(requestsFile, JSON.stringify(["GET / HTTP/1.1\r\n\r\n"]));
   const job: LoadJob = { port: server.port, connections: 1, seconds: 0.1, requestsFile, from: 0 };
   const run = result([join(import.meta.dir, "../../bench/load.ts"), JSON.stringify(job)]);
