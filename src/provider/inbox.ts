@@ -29,7 +29,7 @@ export interface InboxOptions {
   readonly world: World;
   readonly provider: Pick<NumberProvider, "active">;
   /** Whose the numbers are, and how many there are of them. */
-  readonly store: Pick<Store, "stakes" | "watchedAfter" | "watcherOf" | "kindOf">;
+  readonly store: Pick<Store, "stakes" | "watchedAfter" | "watcherOf" | "kindOf" | "messages">;
   readonly hint: (id: OrderId, activationId: string) => void;
   /** A poll failed; nothing is concluded from it. */
   readonly pollFailed: (error: unknown) => void;
@@ -166,10 +166,10 @@ export class Inbox {
   #seeNews(active: readonly ActiveActivation[]): void {
     const before = this.#newest;
     this.#newest = new Map();
-    for (const { activationId, newest } of active) {
+    for (const { activationId, newest, message } of active) {
       if (newest === null) continue;
       this.#newest.set(activationId, newest);
-      if (newest !== before.get(activationId) && this.#tell(activationId)) this.#pace = RENTAL_POLL_MS;
+      if (newest !== before.get(activationId) && this.#tell(activationId, message)) this.#pace = RENTAL_POLL_MS;
     }
   }
 
@@ -191,11 +191,18 @@ export class Inbox {
     }
   }
 
-  /** @returns whether anybody wants to know. */
-  #tell(activationId: string): boolean {
-    const orderId = this.#options.store.watcherOf(activationId);
+  /**
+   * @param message what is new. Its order has it already when a webhook was faster, as it nearly always is: to look again would cost a call,
+   * and those of a busy time would all be made at once, before the codes that came meanwhile.
+   * @returns whether anybody wants to know.
+   */
+  #tell(activationId: string, message: ActiveActivation["message"] = null): boolean {
+    const { store, hint } = this.#options;
+    const orderId = store.watcherOf(activationId);
     if (orderId === null || this.#setAside.has(orderId)) return false;
-    this.#options.hint(orderId, activationId);
+    const last = message && store.messages(orderId).at(-1);
+    if (last && last.code === message.code && last.text === message.text) return false;
+    hint(orderId, activationId);
     return true;
   }
 }

@@ -146,6 +146,8 @@ export interface ActiveActivation {
   readonly rental: boolean;
   /** A short digest of the newest code or text in the row, or null when it shows none. Changes when a message arrives. */
   readonly newest: string | null;
+  /** The newest message itself, where the row shows it in plain text. */
+  readonly message: Pick<ProviderMessage, "code" | "text"> | null;
 }
 
 /** One row of the provider's history, for reconciliation. */

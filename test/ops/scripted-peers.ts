@@ -65,7 +65,7 @@ export class ScriptedPeers {
   ): void {
     const { service, country, type } = terms.good;
     const rental = type === "rent-number";
-    const row = { activationId, service, country, boughtAt, rental, endsAt: null, newest: null };
+    const row = { activationId, service, country, boughtAt, rental, endsAt: null, newest: null, message: null };
     this.active.push({ ...row, phoneNumber, cost: null });
   }
 

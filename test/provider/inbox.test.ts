@@ -17,12 +17,14 @@ function order(n: number, kind: "waiting" | "delivered" | "closing" | "renting" 
   return { ...opening(n, START, { type }).order, state, messageIds };
 }
 
-const row = (n: number, newest: string | null = null): ActiveActivation =>
-  activeRow(numberOf(n, 0).activationId, { newest });
+const row = (n: number, newest: string | null = null, message: ActiveActivation["message"] = null): ActiveActivation =>
+  activeRow(numberOf(n, 0).activationId, { newest, message });
 
 /** The rows that the journal would have written: where each order stands, by its activation. */
 class Rows {
   readonly #orders = new Map<string, Order>();
+  /** Messages of every order, oldest first. */
+  readonly messages: NonNullable<ActiveActivation["message"]>[] = [];
   readonly store: InboxOptions["store"] = {
     stakes: () => [...this.#orders.values()].map(({ state: { kind } }) => ({ ...NO_SUMS, kind, orders: 1 })),
     watchedAfter: (after, limit) =>
@@ -36,6 +38,14 @@ class Rows {
       return found && WANT_MESSAGES.includes(found.state.kind) ? found.id : null;
     },
     kindOf: (id) => this.#orders.values().find((order) => order.id === id)?.state.kind ?? null,
+    messages: () =>
+      this.messages.map((message, n) => ({
+        ...message,
+        id: String(n),
+        sender: null,
+        receivedAt: null,
+        storedAt: START,
+      })),
   };
 
   /** @returns the order as it was; null for one that opens. */
@@ -55,6 +65,8 @@ interface Bench {
   /** When the list was asked for, in seconds. */
   readonly polls: number[];
   readonly hints: string[];
+  /** Of every order, as stored. */
+  readonly messages: Rows["messages"];
   failures: number;
   /** What the list shows; null when it cannot be read. */
   listed: ActiveActivation[] | null;
@@ -72,6 +84,7 @@ function inbox(...found: Parameters<typeof order>[]): Bench {
     world,
     polls: [],
     hints: [],
+    messages: rows.messages,
     failures: 0,
     listed: [],
     follow(...step) {
@@ -183,6 +196,24 @@ describe("news", () => {
     await at.world.advance(30 * SECOND);
     expect(at.hints).toHaveLength(1);
     at.listed = [row(1, "second")];
+    await at.world.advance(5 * SECOND);
+    expect(at.hints).toHaveLength(2);
+  });
+
+  test("that a webhook brought is not looked for a second time; with other words, or in another order, it is news", async () => {
+    const [code, text] = ["123456", "Your code is 123456"];
+    const at = inbox();
+    at.inbox.start();
+    at.follow(1, "delivered", 1);
+    at.messages.push({ code, text });
+    at.listed = [row(1, "first", { code, text })];
+    await at.world.advance(5 * SECOND);
+    expect(at.hints).toEqual([]);
+    at.listed = [row(1, "second", { code, text: "Use 123456 to log in" })];
+    await at.world.advance(5 * SECOND);
+    expect(at.hints).toHaveLength(1);
+    at.messages.push({ code: "777777", text: null });
+    at.listed = [row(1, "first", { code, text })];
     await at.world.advance(5 * SECOND);
     expect(at.hints).toHaveLength(2);
   });

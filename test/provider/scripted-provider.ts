@@ -74,6 +74,7 @@ export const activeRow = (activationId: string, changes: Partial<ActiveActivatio
   endsAt: null,
   rental: false,
   newest: null,
+  message: null,
   ...changes,
 });
 

@@ -9,6 +9,7 @@ import { parseMicroUsd } from "../../../actors/order/money.ts";
 import { type ActiveActivation, ProviderUnavailable } from "../port.ts";
 import type { Client, Told } from "./client.ts";
 import * as field from "./fields.ts";
+import { shownMessage } from "./messages.ts";
 import { type Page, readPages } from "./paging.ts";
 import { parseTime } from "./time.ts";
 import { unavailable } from "./trouble.ts";
@@ -129,6 +130,7 @@ function parseRow(row: field.Fields): ActiveActivation {
     // Rows without a subtype are from before it existed; then only rentals said when they end.
     rental: subtype === null ? endsAt !== null : subtype === SUBTYPE_RENTAL,
     newest: newestIn(row),
+    message: shownMessage(row),
   };
 }
 

@@ -26,6 +26,12 @@ export function parseMessage(activation: ActivationId, value: unknown): Provider
   return { id: own ?? digest(activation, message), ...message };
 }
 
+/** The newest message as a row of the active list shows it; null when it shows none, or not as plain text. */
+export function shownMessage(row: field.Fields): Pick<ProviderMessage, "code" | "text"> | null {
+  const shown = { code: field.text(row.smsCode, MAX_CODE), text: field.text(row.smsText, MAX_TEXT) };
+  return shown.code === null && shown.text === null ? null : shown;
+}
+
 /** A code without its message: from getStatus or from the history. */
 export function codeMessage(activation: ActivationId, code: string): ProviderMessage {
   const message = { code: code.slice(0, MAX_CODE), text: null, from: null, receivedAt: null };

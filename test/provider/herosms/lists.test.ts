@@ -35,6 +35,7 @@ describe("the active list", () => {
         endsAt: null,
         rental: false,
         newest: expect.stringMatching(/^[0-9a-f]{16}$/),
+        message: { code: "12345", text: "Your code is 12345" },
       },
     ]);
   });
@@ -130,6 +131,7 @@ describe("the active list", () => {
     const list = await start({ getActiveActivations: pages(rows, current) }).provider.active();
     expect(list.map(({ rental }) => rental)).toEqual([true, true, false, false, false]);
     expect(list.map(({ newest }) => newest !== null)).toEqual([false, false, true, false, true]);
+    expect(list.map(({ message }) => message)).toEqual([null, null, null, null, null]);
     expect(list[0]?.endsAt).toBe(Date.parse("2022-06-02T13:59:16Z"));
   });
 

@@ -73,6 +73,7 @@ for (const mode of ["current", "legacy"] as const) {
           phoneNumber: number.phoneNumber,
           rental: false,
           newest: expect.any(String),
+          message: { code: "012345", text: "Your code is 012345" },
         },
       ]);
 
