@@ -25,6 +25,7 @@ import { macaroon } from "./rows/macaroon.ts";
 import { memory } from "./rows/memory.ts";
 import { poll } from "./rows/poll.ts";
 import { restart } from "./rows/restart.ts";
+import { webhook } from "./rows/webhook.ts";
 
 const flags = new Set(process.argv.slice(2));
 const gate = flags.has("--gate");
@@ -61,7 +62,8 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   journal: () => journal({ groups: 8, rounds: quick ? 3 : 7, stored: quick ? 30_000 : Math.max(100_000, most) }),
   deadlines: () => deadlines(quick ? { armed: 20_000, seconds: 3 } : { armed: 100_000, seconds: 10 }),
   growth: () => growth(extent, quick ? 30_000 : Math.max(100_000, most)),
-  lives: () => lives({ count: quick ? 40 : 150 }),
+  lives: () => lives({ quick }),
+  webhook: () => webhook({ codes: quick ? 40 : 200 }),
   "in-process": () => inProcess(quick ? { rounds: 1, lives: 2_000 } : { rounds: 3, lives: 8_000 }),
   memory: () => memory({ seconds: numberOf("minutes", quick ? 0.25 : 2) * 60 }),
 };

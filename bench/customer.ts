@@ -17,9 +17,13 @@ export interface Wanted {
 
 const LIFE_WITHIN_MS = 60_000;
 
-/** Opens an order and pays it. @throws Error when it is refused */
-export async function buy({ origin }: Product, { control }: Peers, wanted: Wanted): Promise<Held> {
-  const response = await fetch(`${origin}/v2/l402/order`, { method: "POST", body: JSON.stringify(wanted) });
+/** Opens an order and pays it. @param address the customer's, for a service that trusts us as a proxy. @throws Error when it is refused */
+export async function buy(product: Product, { control }: Peers, wanted: Wanted, address?: string): Promise<Held> {
+  const response = await fetch(`${product.origin}/v2/l402/order`, {
+    method: "POST",
+    body: JSON.stringify(wanted),
+    ...(address !== undefined && { headers: { "x-forwarded-for": address } }),
+  });
   const { orderId, macaroon, invoice, error } = (await response.json()) as ChallengeBody;
   if (response.status !== 402) throw new Error(`No challenge: ${response.status} ${JSON.stringify(error)}`);
   const { preimage, paymentHash } = await control<Held>("POST", "/wallet/pay", { invoice });
@@ -31,7 +35,7 @@ export async function read({ origin }: Product, { orderId, authorization }: Held
   return (await response.json()) as OrderView;
 }
 
-/** Polls every `everyMs` until `done`. @throws Error after a minute */
+/** Polls every `everyMs` until `done`. @throws Error after a minute, or when the order failed, with what the service said of it */
 export async function until(
   product: Product,
   held: Held,
@@ -42,20 +46,19 @@ export async function until(
   for (;;) {
     const order = await read(product, held);
     if (done(order)) return order;
-    if (performance.now() > giveUp) throw new Error(`Order still ${order.status} after ${LIFE_WITHIN_MS} ms`);
+    if (order.status === "refund_failed" || performance.now() > giveUp) {
+      const said = product.output().split("\n");
+      const lines = said.filter((line) => line.includes(held.orderId) || line.includes('"level":"error"'));
+      throw new Error(`Order is ${order.status} after ${LIFE_WITHIN_MS} ms at most:\n${lines.slice(-20).join("\n")}`);
+    }
     await Bun.sleep(everyMs);
   }
 }
 
-/** No number could be had, or not in time: the money waits to be given back. */
-export const gaveUp = ({ status }: OrderView): boolean => status === "refund_failed";
-
-/** One life, from its challenge to its code. @returns whether it got there; without a number it does not. */
-export async function live(product: Product, peers: Peers, wanted: Wanted, everyMs: number): Promise<boolean> {
+/** One life, from its challenge to its code. */
+export async function live(product: Product, peers: Peers, wanted: Wanted, everyMs: number): Promise<void> {
   const held = await buy(product, peers, wanted);
-  const begun = await until(product, held, (order) => gaveUp(order) || order.phoneNumber !== null, everyMs);
-  if (gaveUp(begun)) return false;
-  await peers.control("POST", "/sms", { phoneNumber: begun.phoneNumber, text: "Your code is 123456" });
+  const { phoneNumber } = await until(product, held, (order) => order.phoneNumber !== null, everyMs);
+  await peers.control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
   await until(product, held, ({ code }) => code !== null, everyMs);
-  return true;
 }

@@ -33,6 +33,20 @@ export const RAISED: Readonly<Record<string, string>> = {
   BAN_ACCOUNT_PERCENT: "0",
 };
 
+/** What one provider account may be asked each second; as fast as the program can, it takes the place of many accounts. */
+export const UNPACED: Readonly<Record<string, string>> = { PROVIDER_CALLS_PER_SECOND: "10000" };
+
+/** The provider must know where to post its webhooks before the service listens; without this it has none. */
+export function withWebhook(): Readonly<Record<string, string>> {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port } = server;
+  server.stop(true);
+  return { PORT: String(port) };
+}
+
+/** Of Bun itself, to profile the service or its peers. */
+const argumentsIn = (name: "BENCH_BUN_ARGS" | "BENCH_PEER_ARGS"): string[] => process.env[name]?.split(" ") ?? [];
+
 let folders = 0;
 export function newFolder(): string {
   const path = scratch(`data-${folders++}`);
@@ -43,7 +57,7 @@ export function newFolder(): string {
 export async function startPeers(env: Readonly<Record<string, string>> = {}): Promise<Peers> {
   const dataDir = newFolder();
   const peers = await start(
-    ["src/sandbox/standalone.ts"],
+    [...argumentsIn("BENCH_PEER_ARGS"), "src/sandbox/standalone.ts"],
     { DATA_DIR: dataDir, SANDBOX_PORT: "0", SANDBOX_SMS_AFTER_MS: "off", ...env },
     /^Sandbox listening on (\S+)/m,
   );
@@ -69,7 +83,7 @@ export async function startProduct(
 ): Promise<Product> {
   const began = performance.now();
   const product = await start(
-    executable === undefined ? [...(process.env.BENCH_BUN_ARGS?.split(" ") ?? []), ...entry] : [],
+    executable === undefined ? [...argumentsIn("BENCH_BUN_ARGS"), ...entry] : [],
     { PORT: "0", DATA_DIR: dataDir, SANDBOX_URL: url, ...RAISED, ...env },
     /^API +(\S+)/m,
     executable,

@@ -75,9 +75,11 @@ async function lives(product: Product, peers: Peers, endsAt: number) {
   for (let due = performance.now(); due < endsAt; due += 1_000 / LIVES_PER_SECOND) {
     await Bun.sleep(Math.max(0, due - performance.now()));
     const life = live(product, peers, { service: "tg" }, POLL_EVERY_MS)
-      .catch(() => false)
-      .then((served) => {
-        count[served ? "served" : "others"]++;
+      .then(
+        () => count.served++,
+        () => count.others++,
+      )
+      .then(() => {
         living.delete(life);
       });
     living.add(life);

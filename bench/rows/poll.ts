@@ -1,7 +1,7 @@
 /** The call that a service of this kind answers most: a paid order, asked with its credential, while nothing has happened. */
 import { issueL402Macaroon } from "@getalby/lightning-tools/402/l402";
 import { ALBY_SECRET } from "../alby.ts";
-import { buy, gaveUp, type Held, until } from "../customer.ts";
+import { buy, type Held, until } from "../customer.ts";
 import { floorOf, sampleOf } from "../floors.ts";
 import { get, type Peers, type Product, startPeers, startProduct } from "../product.ts";
 import { type Row, ratios } from "../report.ts";
@@ -15,17 +15,15 @@ const AIM_P99_MS = 5;
 /** Buys numbers until `count` orders wait for their SMS. @throws Error when that takes two minutes */
 export async function waitingOrders(product: Product, peers: Peers, count: number): Promise<Held[]> {
   const giveUp = performance.now() + READY_MS;
-  /** Null when no number could be had: on a busy machine the provider's answers may come too late. */
-  const waiting = async (): Promise<Held | null> => {
+  const waiting = async (): Promise<Held> => {
     const one = await buy(product, peers, { service: "tg" });
-    const order = await until(product, one, (seen) => seen.status === "waiting_for_sms" || gaveUp(seen), 10);
-    return gaveUp(order) ? null : one;
+    await until(product, one, ({ status }) => status === "waiting_for_sms", 10);
+    return one;
   };
   const held: Held[] = [];
   while (held.length < count) {
     if (performance.now() > giveUp) throw new Error(`Only ${held.length} orders wait after ${READY_MS} ms`);
-    const some = await Promise.all(Array.from({ length: Math.min(8, count - held.length) }, waiting));
-    for (const one of some) if (one) held.push(one);
+    held.push(...(await Promise.all(Array.from({ length: Math.min(8, count - held.length) }, waiting))));
   }
   return held;
 }
