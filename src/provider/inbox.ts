@@ -58,7 +58,8 @@ export class Inbox {
   #pace = RENTAL_POLL_MS;
   #polling = false;
   #stopped = true;
-  #lastPollAt: Millis = 0;
+  /** The next poll is not begun earlier, whoever waits. */
+  #notBefore: Millis = 0;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -100,7 +101,7 @@ export class Inbox {
   /** A reader waits: poll soon, but no faster than polling ever goes. */
   nudge(): void {
     this.#pace = RENTAL_POLL_MS;
-    this.#arm(Math.max(this.#lastPollAt + POLL_MS, this.#options.world.now()));
+    this.#arm(Math.max(this.#notBefore, this.#options.world.now()));
   }
 
   /** The message list could not be read after a hint: the next poll shows the same news again, and hints again. */
@@ -135,18 +136,22 @@ export class Inbox {
   #arm(at?: Millis): void {
     if (this.#stopped || this.#polling || this.watching === 0) return;
     const { world } = this.#options;
-    const wanted = at ?? world.now() + (this.#waiting > 0 ? POLL_MS : this.#pace);
+    const wanted = at ?? world.now() + this.#interval();
     if (this.#timer && this.#dueAt <= wanted) return;
     this.#timer?.();
     this.#dueAt = wanted;
     this.#timer = world.at(wanted, () => void this.#poll());
   }
 
+  #interval(): Millis {
+    return this.#waiting > 0 ? POLL_MS : this.#pace;
+  }
+
   async #poll(): Promise<void> {
     this.#timer = null;
     this.#polling = true;
     const { world, provider, pollFailed } = this.#options;
-    this.#lastPollAt = world.now();
+    const begunAt = world.now();
     try {
       if (this.watching > 0) this.#compare(await provider.active());
     } catch (error) {
@@ -154,8 +159,19 @@ export class Inbox {
     } finally {
       this.#polling = false;
       this.#pace = Math.min(Math.round(this.#pace * 1.5), MAX_RENTAL_POLL_MS);
-      this.#arm();
+      this.#rest(Math.max(0, world.now() - begunAt));
     }
+  }
+
+  /**
+   * From the begin of one poll to the begin of the next: a list of ten thousand takes seconds at the pace that the provider allows. A longer
+   * one leaves a pause, in which others may ask.
+   */
+  #rest(took: Millis): void {
+    const now = this.#options.world.now();
+    const pause = Math.min(took, POLL_MS);
+    this.#notBefore = now + Math.max(POLL_MS - took, pause);
+    this.#arm(now + Math.max(this.#interval() - took, pause));
   }
 
   #compare(active: readonly ActiveActivation[]): void {

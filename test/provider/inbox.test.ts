@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Kind, Order, State } from "../../actors/order/state.ts";
 import type { OrderType } from "../../actors/order/terms.ts";
+import { sleep } from "../../actors/runtime/world.ts";
 import { Inbox, type InboxOptions } from "../../src/provider/inbox.ts";
 import { type ActiveActivation, ProviderUnavailable } from "../../src/provider/port.ts";
 import { HOUR, idOf, MINUTE, numberOf, opening, SECOND } from "../actors/runtime/engine.ts";
@@ -68,6 +69,8 @@ interface Bench {
   /** Of every order, as stored. */
   readonly messages: Rows["messages"];
   failures: number;
+  /** How long it takes to read the list, ms. */
+  readMs: number;
   /** What the list shows; null when it cannot be read. */
   listed: ActiveActivation[] | null;
   readonly inbox: Inbox;
@@ -86,6 +89,7 @@ function inbox(...found: Parameters<typeof order>[]): Bench {
     hints: [],
     messages: rows.messages,
     failures: 0,
+    readMs: 0,
     listed: [],
     follow(...step) {
       const after = order(...step);
@@ -97,6 +101,7 @@ function inbox(...found: Parameters<typeof order>[]): Bench {
       provider: {
         active: async () => {
           self.polls.push((world.now() - START) / SECOND);
+          if (self.readMs > 0) await sleep(world, self.readMs);
           if (!self.listed) throw new ProviderUnavailable("down");
           return self.listed;
         },
@@ -126,6 +131,26 @@ describe("pace", () => {
     expect(at.inbox.watching).toBe(31);
     await at.world.advance(20 * SECOND);
     expect(at.polls).toEqual([5, 10, 15, 20]);
+  });
+
+  test("a long list is begun as often as a short one, but leaves the others half of the time, or five seconds", async () => {
+    const at = inbox();
+    at.inbox.start();
+    at.follow(1, "waiting");
+    at.readMs = 2 * SECOND;
+    await at.world.advance(17 * SECOND);
+    expect(at.polls).toEqual([5, 10, 15]);
+    at.readMs = 4 * SECOND;
+    await at.world.advance(20 * SECOND);
+    expect(at.polls).toEqual([5, 10, 15, 20, 28, 36]);
+    at.readMs = 10 * SECOND;
+    // Nobody who reads makes it any faster.
+    const nudges = Array.from({ length: 36 }, (_, n) => n);
+    for (const _ of nudges) {
+      at.inbox.nudge();
+      await at.world.advance(SECOND);
+    }
+    expect(at.polls.slice(6)).toEqual([44, 59]);
   });
 
   test("while only rentals run: ever more slowly, at least every ten minutes", async () => {
