@@ -24,6 +24,7 @@ import { lives } from "./rows/lives.ts";
 import { macaroon } from "./rows/macaroon.ts";
 import { memory } from "./rows/memory.ts";
 import { poll } from "./rows/poll.ts";
+import { provider } from "./rows/provider.ts";
 import { restart } from "./rows/restart.ts";
 import { webhook } from "./rows/webhook.ts";
 
@@ -65,6 +66,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   lives: () => lives({ quick }),
   webhook: () => webhook({ codes: quick ? 40 : 200 }),
   "in-process": () => inProcess(quick ? { rounds: 1, lives: 2_000 } : { rounds: 3, lives: 8_000 }),
+  provider: () => provider(quick ? { codes: 20, seconds: 8 } : { codes: 50, seconds: 25 }),
   memory: () => memory({ seconds: numberOf("minutes", quick ? 0.25 : 2) * 60 }),
 };
 

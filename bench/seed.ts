@@ -1,28 +1,67 @@
-/** Many orders in a database, copied from a real one by SQL: each with its own id, payment hash and activation, as alive as the first. */
+/** Many orders in a database, copied from a real one by SQL: each with its own id, payment hash, activation and number, as alive as the first. */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { stakeOf } from "../actors/order/stake.ts";
 import { upcast } from "../actors/runtime/store.ts";
+import { openBooks } from "../src/sandbox/books.ts";
 
-/** Copies of the order `from` until there are `count` orders more; the server must be stopped. */
-export function copyOrder(dataDir: string, from: string, count: number): void {
+/** Activations of copies count from here: no id of the sandbox's is as high. */
+const FIRST_ACTIVATION = 8_000_000_000;
+/** With a country code that numbers of the sandbox do not have. */
+const FIRST_PHONE = 999_000_000_000;
+
+const NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :count)";
+
+export interface Copies {
+  /** Id of the order that is copied. */
+  readonly from: string;
+  readonly count: number;
+  /** When the deadline of each copy is due, ms since 1970: the first one, and the time to each next. Default: as the first order's. */
+  readonly due?: { readonly first: number; readonly everyMs: number };
+}
+
+export interface CopiedNumbers {
+  /** The activation that was copied. */
+  readonly from: string;
+  /** Of the first copy; the others count on from it. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Adds copies of an order; the server must be stopped. @returns their numbers, for the provider's books */
+export function copyOrder(dataDir: string, { from, count, due }: Copies): CopiedNumbers {
   const db = new Database(join(dataDir, "orders.sqlite"), { strict: true });
   db.run("PRAGMA journal_mode = WAL");
   // Seeding is not what is measured.
   db.run("PRAGMA synchronous = OFF");
-  db.run(
-    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?2)
+  const stored = db.query<{ n: number }, []>("SELECT max(rowid) AS n FROM orders").get()?.n ?? 0;
+  const first = FIRST_ACTIVATION + stored;
+  db.query(
+    `${NUMBERS}
      INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since, opened_by)
-     SELECT id, seq, kind, json_set(state, '$.id', id, '$.terms.paymentHash', hash, '$.state.number.activationId', activation),
+     SELECT id, seq, kind,
+       json_set(state, '$.id', id, '$.terms.paymentHash', hash, '$.state.number.activationId', activation, '$.state.number.phoneNumber', phone,
+         iif(:due IS NULL, '$.id', '$.state.due'), iif(:due IS NULL, id, due)),
        hash, created_at, invoice_expires_at, due, activation, ended_at, attention_since, opened_by
-     FROM (SELECT lower(hex(randomblob(16))) AS id, lower(hex(randomblob(32))) AS hash, 'copy-' || n AS activation,
-       orders.seq, kind, state, created_at, invoice_expires_at, due, ended_at, attention_since, opened_by
-       FROM numbers, orders WHERE orders.id = ?1)`,
-    [from, count],
-  );
+     FROM (SELECT lower(hex(randomblob(16))) AS id, lower(hex(randomblob(32))) AS hash, CAST(:activation + n AS TEXT) AS activation,
+       '+' || (:phone + n) AS phone, coalesce(CAST(:due + n * :every AS INTEGER), due) AS due,
+       orders.seq, kind, state, created_at, invoice_expires_at, ended_at, attention_since, opened_by
+       FROM numbers, orders WHERE orders.id = :from)`,
+  ).run({
+    count,
+    from,
+    activation: first,
+    phone: FIRST_PHONE + stored,
+    due: due?.first ?? null,
+    every: due?.everyMs ?? 0,
+  });
   addStakes(db, from, count);
   db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  const activation = db
+    .query<{ id: string }, [string]>("SELECT activation_id AS id FROM orders WHERE id = ?")
+    .get(from);
   db.close();
+  return { from: activation?.id ?? "", first, count };
 }
 
 /** What the journal would have added for the copies. */
@@ -36,4 +75,18 @@ function addStakes(db: Database, from: string, count: number): void {
      WHERE kind = ?1`,
     [kind, count, microUsd, sats, heldSats],
   );
+}
+
+/** The same numbers in the books of the provider, whose peer may be running. */
+export function copyActivation(peersDir: string, { from, first, count }: CopiedNumbers): void {
+  const books = openBooks(peersDir);
+  books
+    .query(
+      `${NUMBERS}
+       INSERT INTO provider_activations
+       SELECT :first + n, CAST(:phone + n AS TEXT), service, country, operator, cost, subtype, tier, status, boughtAt, endsAt, endedAt
+       FROM numbers, provider_activations WHERE id = :from`,
+    )
+    .run({ count, from, first, phone: FIRST_PHONE + first - FIRST_ACTIVATION });
+  books.close();
 }

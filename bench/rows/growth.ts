@@ -16,7 +16,7 @@ const AIM = 1.3;
 async function filled(peers: Peers, seed: string, over: Held, count: number): Promise<Product> {
   const dataDir = newFolder();
   cpSync(seed, dataDir, { recursive: true });
-  copyOrder(dataDir, over.orderId, count - REAL);
+  copyOrder(dataDir, { from: over.orderId, count: count - REAL });
   return startProduct(peers, { dataDir });
 }
 

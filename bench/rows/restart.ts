@@ -39,7 +39,7 @@ export async function restart(sizes: readonly number[]): Promise<Row> {
   const memory: [number, number][] = [];
   let stored = SLEEPERS;
   for (const size of sizes) {
-    if (size > stored) copyOrder(dataDir, held[0]?.orderId ?? "", size - stored);
+    if (size > stored) copyOrder(dataDir, { from: held[0]?.orderId ?? "", count: size - stored });
     stored = Math.max(size, stored);
     const began = performance.now();
     const product = await startProduct(peers, { dataDir, executable });
