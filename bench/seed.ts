@@ -36,17 +36,17 @@ export function copyOrder(dataDir: string, { from, count, due }: Copies): Copied
   db.run("PRAGMA synchronous = OFF");
   const stored = db.query<{ n: number }, []>("SELECT max(rowid) AS n FROM orders").get()?.n ?? 0;
   const first = FIRST_ACTIVATION + stored;
+  // MATERIALIZED: what is random would be drawn again for each place that it is put in.
   db.query(
-    `${NUMBERS}
+    `${NUMBERS}, copies AS MATERIALIZED (
+       SELECT n, lower(hex(randomblob(16))) AS id, lower(hex(randomblob(32))) AS hash, CAST(:activation + n AS TEXT) AS activation,
+         '+' || (:phone + n) AS phone FROM numbers)
      INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since, opened_by)
-     SELECT id, seq, kind,
-       json_set(state, '$.id', id, '$.terms.paymentHash', hash, '$.state.number.activationId', activation, '$.state.number.phoneNumber', phone,
-         iif(:due IS NULL, '$.id', '$.state.due'), iif(:due IS NULL, id, due)),
-       hash, created_at, invoice_expires_at, due, activation, ended_at, attention_since, opened_by
-     FROM (SELECT lower(hex(randomblob(16))) AS id, lower(hex(randomblob(32))) AS hash, CAST(:activation + n AS TEXT) AS activation,
-       '+' || (:phone + n) AS phone, coalesce(CAST(:due + n * :every AS INTEGER), due) AS due,
-       orders.seq, kind, state, created_at, invoice_expires_at, ended_at, attention_since, opened_by
-       FROM numbers, orders WHERE orders.id = :from)`,
+     SELECT copies.id, seq, kind,
+       json_set(state, '$.id', copies.id, '$.terms.paymentHash', hash, '$.state.number.activationId', activation,
+         '$.state.number.phoneNumber', phone, iif(:due IS NULL, '$.id', '$.state.due'), iif(:due IS NULL, copies.id, :due + n * :every)),
+       hash, created_at, invoice_expires_at, coalesce(:due + n * :every, due), activation, ended_at, attention_since, opened_by
+     FROM copies, orders WHERE orders.id = :from`,
   ).run({
     count,
     from,
