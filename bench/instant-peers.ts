@@ -100,7 +100,10 @@ export function instantProvider(now: () => number): InstantProvider {
       const activationId = String(++ids);
       const phoneNumber = `+1${activationId.padStart(10, "0")}`;
       const bought = { activationId, service, country, phoneNumber, cost: COST, endsAt: now() + LIFE_MS };
-      open.set(activationId, { row: { ...bought, boughtAt: now(), rental: false, newest: null }, messages: [] });
+      open.set(activationId, {
+        row: { ...bought, boughtAt: now(), rental: false, newest: null, message: null },
+        messages: [],
+      });
       return { kind: "bought", bought: { ...bought, currency: 840 } };
     },
     buyRental: notAsked,

@@ -39,8 +39,8 @@ export function copyOrder(dataDir: string, { from, count, due }: Copies): Copied
   // MATERIALIZED: what is random would be drawn again for each place that it is put in.
   db.query(
     `${NUMBERS}, copies AS MATERIALIZED (
-       SELECT n, lower(hex(randomblob(16))) AS id, lower(hex(randomblob(32))) AS hash, CAST(:activation + n AS TEXT) AS activation,
-         '+' || (:phone + n) AS phone FROM numbers)
+       SELECT n, printf('%012x', created_at + n) || lower(hex(randomblob(10))) AS id, lower(hex(randomblob(32))) AS hash, CAST(:activation + n AS TEXT) AS activation,
+         '+' || (:phone + n) AS phone FROM numbers, orders WHERE orders.id = :from)
      INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since, opened_by)
      SELECT copies.id, seq, kind,
        json_set(state, '$.id', copies.id, '$.terms.paymentHash', hash, '$.state.number.activationId', activation,
