@@ -60,8 +60,10 @@ async function deadlines(peers: Peers, dataDir: string, executable: string, from
   await Bun.sleep(WATCHED_MS);
   await product.stop();
   const after = new Database(path, { readonly: true });
-  const acted = after.query<{ at: number | null }, [string]>("SELECT min(at) AS at FROM events WHERE order_id = ?");
-  const seen = fell.map(({ id, due }) => ({ due, at: acted.get(id)?.at ?? null }));
+  const acted = after.query<{ at: number | null }, [string, number]>(
+    "SELECT min(at) AS at FROM events WHERE order_id = ? AND at >= ?",
+  );
+  const seen = fell.map(({ id, due }) => ({ due, at: acted.get(id, startedAt)?.at ?? null }));
   after.close();
   const lateness = (some: (due: number) => boolean, since: (due: number) => number): number[] =>
     seen.flatMap(({ due, at }) => (at !== null && some(due) ? [at - since(due)] : [])).sort((a, b) => a - b);
