@@ -74,10 +74,12 @@ export async function deadlines({
     },
   });
   timer.start();
-  const limit = Bun.sleep(begins - world.now() + seconds * 1_000 + 60_000).then(() => {
-    throw new Error(`Only ${late.length} of ${firing} deadlines fired`);
-  });
-  await Promise.race([done.promise, limit]);
+  const limit = setTimeout(
+    () => done.reject(new Error(`Only ${late.length} of ${firing} deadlines fired`)),
+    begins - world.now() + seconds * 1_000 + 60_000,
+  );
+  await done.promise;
+  clearTimeout(limit);
   timer.stop();
   journal.close();
   late.sort((a, b) => a - b);

@@ -2,7 +2,7 @@
 import { cpSync } from "node:fs";
 import type { Held } from "../customer.ts";
 import { COUNTER } from "../load.ts";
-import { get, newFolder, type Peers, type Product, post, startPeers, startProduct } from "../product.ts";
+import { get, newFolder, type Peers, type Product, post, startPeers, startProduct, UNPACED } from "../product.ts";
 import type { Row } from "../report.ts";
 import { type Extent, inTurn, type Measured } from "../rounds.ts";
 import { copyOrder } from "../seed.ts";
@@ -24,7 +24,7 @@ async function filled(peers: Peers, seed: string, over: Held, count: number): Pr
 export async function growth(extent: Extent, many: number): Promise<Row> {
   const peers = await startPeers();
   const seed = newFolder();
-  const first = await startProduct(peers, { dataDir: seed });
+  const first = await startProduct(peers, { dataDir: seed, env: { ...UNPACED, CODE_GRACE_SECONDS: "1" } });
   const held = await waitingOrders(first, peers, REAL);
   const over = held[0] as Held;
   await ended(first, peers, over);

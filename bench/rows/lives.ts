@@ -98,7 +98,7 @@ async function crowded(env: Readonly<Record<string, string>>, crowd: Crowd): Pro
 export async function lives({ quick }: { readonly quick: boolean }): Promise<Row> {
   const paced = await crowded(
     {},
-    { customers: 16, count: quick ? 24 : 100, patience: { number: 300, code: 50, again: 100 } },
+    { customers: quick ? 8 : 16, count: quick ? 16 : 100, patience: { number: 300, code: 50, again: 100 } },
   );
   const free = await crowded(UNPACED, {
     customers: quick ? 300 : 800,

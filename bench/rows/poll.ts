@@ -3,7 +3,7 @@ import { issueL402Macaroon } from "@getalby/lightning-tools/402/l402";
 import { ALBY_SECRET } from "../alby.ts";
 import { buy, type Held, until } from "../customer.ts";
 import { floorOf, sampleOf } from "../floors.ts";
-import { get, type Peers, type Product, startPeers, startProduct } from "../product.ts";
+import { get, type Peers, type Product, startPeers, startProduct, UNPACED } from "../product.ts";
 import { type Row, ratios } from "../report.ts";
 import { type Extent, inTurn } from "../rounds.ts";
 
@@ -30,7 +30,7 @@ export async function waitingOrders(product: Product, peers: Peers, count: numbe
 
 export async function poll(extent: Extent): Promise<Row> {
   const peers = await startPeers();
-  const product = await startProduct(peers);
+  const product = await startProduct(peers, { env: UNPACED });
   const held = await waitingOrders(product, peers, ORDERS);
   const requests = held.map(({ orderId, authorization }) => get(`/v2/l402/order/${orderId}`, { authorization }));
   const first = held[0] as Held;

@@ -6,7 +6,7 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { build } from "../../scripts/build.ts";
 import { scratch } from "../processes.ts";
-import { newFolder, type Peers, startPeers, startProduct } from "../product.ts";
+import { newFolder, type Peers, startPeers, startProduct, UNPACED } from "../product.ts";
 import type { Figure, Row } from "../report.ts";
 import { copyOrder } from "../seed.ts";
 import { quantile, spread } from "../statistics.ts";
@@ -87,7 +87,7 @@ export async function restart(sizes: readonly number[]): Promise<Row> {
   const executable = await build(scratch("l402-numbers"));
   const peers = await startPeers();
   const dataDir = newFolder();
-  const first = await startProduct(peers, { dataDir, executable });
+  const first = await startProduct(peers, { dataDir, executable, env: UNPACED });
   const held = await waitingOrders(first, peers, SLEEPERS);
   await first.stop();
   const figures: Figure[] = [];
