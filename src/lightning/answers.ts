@@ -2,9 +2,9 @@
  * What the adapters of all kinds of nodes share: reading JSON that nobody vouches for, lost answers, and checking what a
  * node claims against what can be computed.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+import { hexToBytes } from "@noble/hashes/utils.js";
 import { toMsats } from "../../actors/order/money.ts";
+import { sha256Hex } from "../sha256.ts";
 import { AnswerLost } from "../wire.ts";
 import { readInvoice } from "./bolt11.ts";
 import { type CreatedInvoice, type Network, type NewInvoice, NodeUnavailable, type PaymentHash } from "./port.ts";
@@ -51,7 +51,7 @@ export function count(value: unknown): number | null {
 /** The preimage in lower case when it proves the payment of `hash`, else null. */
 export function provenPreimage(value: unknown, hash: PaymentHash): string | null {
   const preimage = hash32(value);
-  return preimage !== null && bytesToHex(sha256(hexToBytes(preimage))) === hash ? preimage : null;
+  return preimage !== null && sha256Hex(hexToBytes(preimage)) === hash ? preimage : null;
 }
 
 export function malformed(what: string): NodeUnavailable {

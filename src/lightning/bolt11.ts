@@ -3,10 +3,10 @@
  * accepts invoices that nodes refuse (missing or repeated fields, unknown required features), drops amounts below a sat,
  * and takes minutes for long input. What this reader accepts, a node reads the same way.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type Msats, msats } from "../../actors/order/money.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
+import { sha256 } from "../sha256.ts";
 import { bigEndian, type Fields, hasChecksum, packWords, type RouteHop, readFields, toWords } from "./bolt11-fields.ts";
 import { curve } from "./curve.ts";
 import type { Network } from "./port.ts";

@@ -2,12 +2,11 @@
  * Getting an invoice from a refund address: the pay request (LUD-06, LUD-16), then its callback with the exact amount. The invoice must be
  * for exactly that amount, commit to the request's metadata, and pass the rules of refund invoices.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { AddressAnswer } from "../../actors/order/commands.ts";
 import { type Sats, toMsats } from "../../actors/order/money.ts";
 import type { Network } from "../lightning/port.ts";
 import { checkRefundInvoice } from "../lightning/refund-invoice.ts";
+import { sha256Hex } from "../sha256.ts";
 import { payRequestUrl, publicUrl } from "./address.ts";
 import { type Asking, askUrl } from "./ask.ts";
 
@@ -58,7 +57,7 @@ export async function askAddress(question: AddressQuestion, rules: PayerRules): 
     minLifeSeconds: MIN_LIFE_SECONDS,
     ownPubkey: rules.ownPubkey,
     amountMsats,
-    descriptionHash: bytesToHex(sha256(utf8ToBytes(metadata))),
+    descriptionHash: sha256Hex(metadata),
     refund: { amountSats, maxFeeSats },
   });
   if (!verdict.ok) return refused("invoice_refused");

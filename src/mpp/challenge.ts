@@ -3,9 +3,6 @@
  * draft-lightning-charge-00). It carries everything that is needed to judge the credential that answers it, bound together by an HMAC,
  * so nothing is stored for it.
  */
-import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { utf8ToBytes } from "@noble/hashes/utils.js";
 import { encodeJson } from "./wire.ts";
 
 /** What is to be paid, and for which order. */
@@ -48,7 +45,7 @@ export function challengeId(
   const { realm, method, intent, request, expires, digest = "", opaque = "" } = slots;
   const parts = [realm, method, intent, request, expires, digest, opaque];
   if (parts.some((part) => part.includes("|"))) throw new RangeError("A slot of a challenge holds a pipe");
-  return Buffer.from(hmac(sha256, secret, utf8ToBytes(parts.join("|")))).toString("base64url");
+  return new Bun.CryptoHasher("sha256", secret).update(parts.join("|")).digest("base64url");
 }
 
 /**
@@ -68,7 +65,7 @@ export function paymentChallenge(secret: Uint8Array, realm: string, charge: Char
     amount: String(amountSats),
     currency: "sat",
     externalId: orderId,
-    methodDetails: { invoice, paymentHash, ...(network !== undefined && { network }) },
+    methodDetails: { invoice, ...(network !== undefined && { network }), paymentHash },
   });
   const parameters = { realm, method: "lightning", intent: "charge", request, expires };
   const id = challengeId(secret, parameters);

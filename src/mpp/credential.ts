@@ -6,9 +6,9 @@
  * The draft lets a challenge be used once. Here it opens its own order as often as it is shown, like the macaroon that was issued with it:
  * a lost answer must not cost a second payment.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+import { hexToBytes } from "@noble/hashes/utils.js";
 import { iso, type Millis } from "../../actors/runtime/world.ts";
+import { sha256Hex } from "../sha256.ts";
 import { challengeId } from "./challenge.ts";
 import { decodeJson, isObject } from "./wire.ts";
 
@@ -61,7 +61,7 @@ export function judgePayment(authorization: string, secrets: readonly Uint8Array
   const { externalId, methodDetails } = decodeJson(request) ?? {};
   const paymentHash = isObject(methodDetails) ? methodDetails.paymentHash : undefined;
   if (typeof externalId !== "string" || typeof paymentHash !== "string") return refused("unknown-challenge");
-  if (bytesToHex(sha256(hexToBytes(preimage))) !== paymentHash) {
+  if (sha256Hex(hexToBytes(preimage)) !== paymentHash) {
     // Both in the one form of `iso`, which sorts like the times it stands for.
     return refused(iso(now) >= expires ? "expired-invoice" : "invalid-preimage");
   }

@@ -6,10 +6,10 @@ import { encodeJson } from "./wire.ts";
 /** Value of `Payment-Receipt`. It never holds the preimage: receipts are kept where credentials must not be. */
 export function paymentReceipt({ challengeId, paymentHash }: PaymentProof, at: Millis): string {
   return encodeJson({
-    status: "success",
-    method: "lightning",
     challengeId,
+    method: "lightning",
     reference: paymentHash,
+    status: "success",
     timestamp: iso(at),
   });
 }

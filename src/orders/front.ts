@@ -1,6 +1,4 @@
 /** The desk, staffed: create with the replay and idempotency rules, read, cancel, redirect a refund (docs/architecture.md, "HTTP"). */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Refusal, Reply } from "../../actors/order/decision.ts";
 import { floorToSats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
@@ -13,6 +11,7 @@ import { iso, type Millis, type World } from "../../actors/runtime/world.ts";
 import { challengeHeader } from "../l402/challenge.ts";
 import type { RootKeys } from "../l402/keys.ts";
 import type { Revocations } from "../l402/revocations.ts";
+import { sha256Hex } from "../sha256.ts";
 import { temporarily } from "./admission.ts";
 import { macaroonFor } from "./credential.ts";
 import type { Bearer, Challenge, Created, CreateInput, Eventually, OrderDesk } from "./desk.ts";
@@ -264,7 +263,7 @@ export class Front implements OrderDesk {
   }
 }
 
-const hashOf = (key: string): string => bytesToHex(sha256(utf8ToBytes(`idempotency:${key}`)));
+const hashOf = (key: string): string => sha256Hex(`idempotency:${key}`);
 
 function claimFor({ idempotencyKey, request }: CreateInput): KeyClaim | null {
   if (idempotencyKey === null) return null;

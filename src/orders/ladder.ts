@@ -2,7 +2,6 @@
  * The ways a refund can go beside an invoice, as the application offers them: an address is checked when it is given and asked when the refund
  * starts; a link is a secret of which only the digest is kept (docs/adr, "A ladder of refund destinations").
  */
-import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { floorToSats, type Sats, toMsats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
@@ -11,6 +10,7 @@ import type { Told } from "../../actors/runtime/actor.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import { checkRefundInvoice } from "../lightning/refund-invoice.ts";
 import { type AddressRules, payRequestUrl } from "../lnurl/address.ts";
+import { sha256Hex } from "../sha256.ts";
 import { type DestinationRules, isTaken, refundToSend } from "./destination.ts";
 import { type Problem, problem } from "./problem.ts";
 
@@ -90,4 +90,4 @@ export class RefundLadder {
   }
 }
 
-const digestOf = (secret: string): string => bytesToHex(sha256(hexToBytes(secret)));
+const digestOf = (secret: string): string => sha256Hex(hexToBytes(secret));

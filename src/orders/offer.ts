@@ -39,12 +39,21 @@ export async function offerSms(
   affordable: Affordable,
   { stock, closed }: OfferSources,
 ): Promise<Good | Problem> {
-  const offers = await stock.sms(wanted.service, wanted.country);
-  const goods = offers.filter((offer) => offer.stock > 0).sort(byAvailabilityThenPrice);
-  return (
-    affordableOf(goods.map(smsGood), affordable, closed) ??
-    nothing("No number for this service and country is in stock")
-  );
+  const goods = smsGoods(await stock.sms(wanted.service, wanted.country));
+  return affordableOf(goods, affordable, closed) ?? nothing("No number for this service and country is in stock");
+}
+
+/** By the provider's answer, which many orders share: sorting it took longer than anything else about an order. */
+const goodsOf = new WeakMap<readonly SmsOffer[], readonly Good[]>();
+
+/** What is in stock, best first. */
+function smsGoods(offers: readonly SmsOffer[]): readonly Good[] {
+  const known = goodsOf.get(offers);
+  if (known) return known;
+  const stocked = offers.filter((offer) => offer.stock > 0);
+  const goods = stocked.sort(byAvailabilityThenPrice).map(smsGood);
+  goodsOf.set(offers, goods);
+  return goods;
 }
 
 /** The smallest duration at least as long; then as for single numbers. @throws ProviderUnavailable */

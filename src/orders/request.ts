@@ -1,11 +1,10 @@
 /** From what a customer wrote to what is wanted: defaults, names, nearest matches. Pure. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { OrderType } from "../../actors/order/terms.ts";
 import type { Countries } from "../catalog/countries.ts";
 import type { CountryRow, ServiceRow } from "../catalog/rows.ts";
 import type { Services } from "../catalog/services.ts";
 import { parseNpub } from "../notices/keys.ts";
+import { sha256Hex } from "../sha256.ts";
 import type { OrderRequest } from "./desk.ts";
 import { type Problem, problem } from "./problem.ts";
 
@@ -127,5 +126,5 @@ const nearestText = (nearest: readonly string[], otherwise: string): string =>
 export function digestOf(request: OrderRequest): string {
   const { type, country, service, refundInvoice, maxPriceSats, durationMinutes, orderId, notify } = request;
   const fields = [type, country, service, refundInvoice, maxPriceSats, durationMinutes, orderId, notify?.nostr];
-  return bytesToHex(sha256(utf8ToBytes(JSON.stringify(fields.map((field) => field ?? null)))));
+  return sha256Hex(JSON.stringify(fields.map((field) => field ?? null)));
 }

@@ -1,6 +1,7 @@
 /** Challenges, against the vectors of aperture (mpp/testdata/vectors.json) and the rules that keep other schemes' readers whole. */
 import { describe, expect, test } from "bun:test";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
+import canonicalize from "canonicalize";
 import { placeOf } from "../../src/mpp/accept.ts";
 import { type Charge, challengeId, paymentChallenge } from "../../src/mpp/challenge.ts";
 import { paymentReceipt } from "../../src/mpp/receipt.ts";
@@ -42,16 +43,20 @@ describe("the id of a challenge", () => {
 });
 
 describe("canonical JSON", () => {
-  test("sorts members at every level and escapes nothing it need not", () => {
-    const request = {
-      amount: "100",
-      currency: "sat",
-      description: "<Weather & report>",
-      methodDetails: { invoice: "lnbc1u1p", paymentHash: "bc230847", network: "mainnet" },
-    };
-    expect(Buffer.from(encodeJson(request), "base64url").toString()).toBe(
-      '{"amount":"100","currency":"sat","description":"<Weather & report>","methodDetails":{"invoice":"lnbc1u1p","network":"mainnet","paymentHash":"bc230847"}}',
-    );
+  const textOf = (encoded: string): string => Buffer.from(encoded, "base64url").toString();
+
+  test("is what the request of a challenge is written in, whatever the network", () => {
+    for (const invoice of ["lnbc10n1p", "lntbs10n1p", "lnbcrt10n1p", "lntb10n1p"]) {
+      const header = paymentChallenge(SECRET, "x", { ...CHARGE, invoice }) ?? "";
+      const text = textOf(/request="([^"]*)"/.exec(header)?.[1] ?? "");
+      expect(text).toBe(canonicalize(JSON.parse(text)) as string);
+    }
+  });
+
+  test("is what a receipt is written in", () => {
+    const proof = { orderId: CHARGE.orderId, paymentHash: CHARGE.paymentHash, challengeId: "<Weather & report>" };
+    const text = textOf(paymentReceipt(proof, 1_774_000_000_000));
+    expect(text).toBe(canonicalize(JSON.parse(text)) as string);
   });
 
   test("is read in either alphabet, padded or not, and only when it is an object", () => {

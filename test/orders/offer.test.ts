@@ -50,6 +50,25 @@ describe("auto", () => {
     expect(await chosen(offerSms(wanted({}), anyPrice, offers))).toEqual([2, 20]);
   });
 
+  test("goes through an answer of the provider once, however many orders it is sold from", async () => {
+    let looks = 0;
+    const answer = [1, 2, 3].map((country) => ({
+      service: "tg",
+      country,
+      cost: usd(country),
+      get stock() {
+        looks++;
+        return 50;
+      },
+    }));
+    const offers = { ...sms(), stock: { sms: async () => answer, rentals: async () => [] } };
+    for (let order = 0; order < 5; order++) {
+      expect(await chosen(offerSms(wanted({}), anyPrice, offers))).toEqual([1, 1]);
+      if (order > 0) expect(looks).toBe(0);
+      looks = 0;
+    }
+  });
+
   test("asks whether a good is closed only until one is found: each question looks into a record", async () => {
     const asked: number[] = [];
     const offers = sms(...Array.from({ length: 150 }, (_, n) => [n + 100, n + 1, 50] as const));

@@ -2,10 +2,9 @@
  * Invoices of an lnd node: create, look up, cancel, and the two ways to hear of settlements (lnd: lnrpc/lightning.proto,
  * Invoice; lnrpc/invoicesrpc).
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import { type Msats, msats } from "../../../actors/order/money.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
+import { sha256Hex } from "../../sha256.ts";
 import { AnswerLost } from "../../wire.ts";
 import { checkCreated, isObject, type Json, malformed, unlessLost } from "../answers.ts";
 import {
@@ -47,7 +46,7 @@ const CREATED_BEFORE_SETTLED_S = 3600;
 export async function createInvoice(rest: LndRest, network: Network, wanted: NewInvoice): Promise<CreatedInvoice> {
   const what = "AddInvoice";
   const preimage = rest.world.random(32);
-  const hash = bytesToHex(sha256(preimage));
+  const hash = sha256Hex(preimage);
   const body = {
     value: String(wanted.amountSats),
     memo: wanted.description,

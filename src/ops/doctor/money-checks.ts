@@ -3,9 +3,9 @@
  * owed + unclaimed, µUSD add up likewise; `received` and `provider` are negative, so every sum over a unit is zero.
  */
 import type { Database } from "bun:sqlite";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+import { hexToBytes } from "@noble/hashes/utils.js";
 import type { Order } from "../../../actors/order/state.ts";
+import { sha256Hex } from "../../sha256.ts";
 import type { Dossier, PostingSum } from "./dossier.ts";
 import type { Report } from "./order-checks.ts";
 import { accountKey } from "./replayed.ts";
@@ -57,7 +57,7 @@ function checkOutcome({ state, payment, refund, owedMsats }: Order, report: Repo
 
 /** BOLT 11: the payment hash is the SHA-256 of the preimage. */
 function isProof(preimage: string, paymentHash: string): boolean {
-  return /^[0-9a-f]{64}$/.test(preimage) && bytesToHex(sha256(hexToBytes(preimage))) === paymentHash;
+  return /^[0-9a-f]{64}$/.test(preimage) && sha256Hex(hexToBytes(preimage)) === paymentHash;
 }
 
 function unitSums(postings: readonly PostingSum[]): Map<string, number> {

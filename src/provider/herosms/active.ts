@@ -3,9 +3,8 @@
  * this list, so it is complete or it throws. It is always urgent: a buy asks for it first, and the poll by which codes are noticed
  * asks for it once at a time.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { parseMicroUsd } from "../../../actors/order/money.ts";
+import { sha256Hex } from "../../sha256.ts";
 import { type ActiveActivation, ProviderUnavailable } from "../port.ts";
 import type { Client, Told } from "./client.ts";
 import * as field from "./fields.ts";
@@ -140,7 +139,7 @@ function newestIn(row: field.Fields): string | null {
   return field.whole(row.activationStatus) === SMS_RECEIVED ? digest("SMS_RECEIVED") : null;
 }
 
-const digest = (text: string): string => bytesToHex(sha256(utf8ToBytes(text))).slice(0, 16);
+const digest = (text: string): string => sha256Hex(text).slice(0, 16);
 
 /** A code or text, or a list or object that holds one. */
 function says(value: unknown): boolean {

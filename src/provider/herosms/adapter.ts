@@ -2,9 +2,8 @@
  * HeroSMS as a `NumberProvider`: the compatible API of SMS-Activate at /stubs/handler_api.php in its current and its older
  * form, and the few calls of REST v1 that say more.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { World } from "../../../actors/runtime/world.ts";
+import { sha256Hex } from "../../sha256.ts";
 import type { AccountTrouble, NumberProvider } from "../port.ts";
 import { buyActivation, cancel, finish } from "./activations.ts";
 import { createActive } from "./active.ts";
@@ -39,7 +38,7 @@ export function createHeroSms(options: HeroSmsOptions): NumberProvider {
   const client = createClient({ world, baseUrl, apiKey, onTrouble, ...(callsPerSecond && { callsPerSecond }) });
   const rest = createRest(world, client);
   const rentals = createRentals(client, currency);
-  const fingerprint = bytesToHex(sha256(utf8ToBytes(`herosms:${apiKey}`))).slice(0, 16);
+  const fingerprint = sha256Hex(`herosms:${apiKey}`).slice(0, 16);
 
   return {
     balance: () => readBalance(client),

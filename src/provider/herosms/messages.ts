@@ -1,8 +1,8 @@
 /**
  * SMS and calls as HeroSMS lists them: getAllSms, and the `info.data` of NEW_OTP_RECEIVED. Codes stay text.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+
+import { sha256Hex } from "../../sha256.ts";
 import { type ActivationId, ANONYMOUS, type ProviderMessage } from "../port.ts";
 import * as field from "./fields.ts";
 import { parseTime } from "./time.ts";
@@ -55,5 +55,5 @@ export function historyMessages(activation: ActivationId, ...values: readonly un
 /** An id for a message that came without one; see `ANONYMOUS`. */
 function digest(activation: ActivationId, message: Omit<ProviderMessage, "id">): string {
   const content = JSON.stringify([activation, message.from, message.code, message.text, message.receivedAt]);
-  return ANONYMOUS + bytesToHex(sha256(utf8ToBytes(content)));
+  return ANONYMOUS + sha256Hex(content);
 }
