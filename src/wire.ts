@@ -61,7 +61,14 @@ export async function call(world: World, request: Call): Promise<Answer> {
   const stopTimer = world.at(world.now() + request.timeoutMs, () => limit.abort());
   try {
     const response = await world.fetch(request.url, fetchOptions(request, limit.signal));
-    const text = await readText(response, request.maxBytes ?? DEFAULT_MAX_BYTES, limit.signal);
+    const maxBytes = request.maxBytes ?? DEFAULT_MAX_BYTES;
+    const length = announcedLength(response.headers);
+    if (length !== null && length > maxBytes) {
+      limit.abort();
+      throw new AnswerLost("too_large");
+    }
+    // In one piece where no more can come than was announced: half of what reading it as a stream costs.
+    const text = length === null ? await readText(response, maxBytes, limit.signal) : await response.text();
     return { status: response.status, headers: response.headers, text };
   } catch (error) {
     if (error instanceof AnswerLost) throw error;
@@ -85,6 +92,13 @@ function fetchOptions(request: Call, signal: AbortSignal): FetchOptions {
     // Bun has a limit of its own for silence, which such a call would pass.
     ...(request.idle && { timeout: false as const }),
   };
+}
+
+/** How many bytes of text will come, or null when that is not known: in chunks, or compressed, which a few bytes can be for very many. */
+function announcedLength(headers: Headers): number | null {
+  const length = headers.get("content-length");
+  if (length === null || headers.has("content-encoding") || headers.has("transfer-encoding")) return null;
+  return /^\d+$/.test(length) ? Number(length) : null;
 }
 
 async function readText(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {

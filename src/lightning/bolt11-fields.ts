@@ -15,6 +15,10 @@ for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt
 
 /** Coefficients of the checksum's generator polynomial (BIP 173). */
 const GENERATOR: readonly number[] = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
+/** What each value of the top five bits adds to the checksum. */
+const ADDED = Int32Array.from({ length: 32 }, (_, top) =>
+  GENERATOR.reduce((sum, coefficient, bit) => ((top >> bit) & 1 ? sum ^ coefficient : sum), 0),
+);
 
 /** Types of tagged fields (BOLT 11, "Tagged Fields"). */
 const TYPE = { p: 1, r: 3, features: 5, x: 6, f: 9, d: 13, s: 16, n: 19, h: 23, c: 24, m: 27 } as const;
@@ -31,6 +35,8 @@ const MAX_CLTV = 0xffff;
 /** Bytes of one hop of an `r` field: key, channel, base fee, proportional fee, delta. */
 const HOP_BYTES = 51;
 const CHECKSUM_WORDS = 6;
+const NO_WORDS = new Uint8Array();
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export interface RouteHop {
   readonly pubkey: string;
@@ -58,9 +64,12 @@ export interface Fields {
   readonly features: readonly number[];
 }
 
+/** 5-bit words; those of an invoice that was read share its memory. */
+type Words = ArrayLike<number>;
+
 /** The words behind bech32 characters in lower case; null if a character is not of the alphabet. */
-export function toWords(text: string): number[] | null {
-  const words = new Array<number>(text.length);
+export function toWords(text: string): Uint8Array | null {
+  const words = new Uint8Array(text.length);
   for (let index = 0; index < text.length; index++) {
     const word = VALUES[text.charCodeAt(index)] ?? -1;
     if (word < 0) return null;
@@ -70,37 +79,33 @@ export function toWords(text: string): number[] | null {
 }
 
 /** The characters of words, and of the checksum that makes them whole behind this prefix (BIP 173). */
-export function toBech32(hrp: string, words: readonly number[]): string {
+export function toBech32(hrp: string, words: Words): string {
   let residue = remainder(hrp, words);
   for (let index = 0; index < CHECKSUM_WORDS; index++) residue = step(residue, 0);
   residue ^= 1;
   let text = `${hrp}1`;
-  for (const word of words) text += ALPHABET[word];
+  for (let index = 0; index < words.length; index++) text += ALPHABET[words[index] as number];
   for (let shift = 25; shift >= 0; shift -= 5) text += ALPHABET[(residue >> shift) & 31];
   return text;
 }
 
 /** Whether the last six words are the checksum of everything before them (BIP 173, "Bech32"). */
-export const hasChecksum = (hrp: string, words: readonly number[]): boolean => remainder(hrp, words) === 1;
+export const hasChecksum = (hrp: string, words: Words): boolean => remainder(hrp, words) === 1;
 
-function remainder(hrp: string, words: readonly number[]): number {
+function remainder(hrp: string, words: Words): number {
   let residue = 1;
   for (let index = 0; index < hrp.length; index++) residue = step(residue, hrp.charCodeAt(index) >> 5);
   residue = step(residue, 0);
   for (let index = 0; index < hrp.length; index++) residue = step(residue, hrp.charCodeAt(index) & 31);
-  for (const word of words) residue = step(residue, word);
+  for (let index = 0; index < words.length; index++) residue = step(residue, words[index] as number);
   return residue;
 }
 
-function step(residue: number, value: number): number {
-  const top = residue >>> 25;
-  let next = ((residue & 0x1ffffff) << 5) ^ value;
-  for (let bit = 0; bit < GENERATOR.length; bit++) if ((top >> bit) & 1) next ^= GENERATOR[bit] as number;
-  return next;
-}
+const step = (residue: number, value: number): number =>
+  ((residue & 0x1ffffff) << 5) ^ value ^ (ADDED[residue >>> 25] as number);
 
 /** The bytes of some words; bits left over are padded with zeros on the right, as BOLT 11 has them signed. */
-export function packWords(words: readonly number[], from: number, to: number): Uint8Array {
+export function packWords(words: Words, from: number, to: number): Uint8Array {
   const bytes = new Uint8Array(Math.ceil(((to - from) * 5) / 8));
   let value = 0;
   let bits = 0;
@@ -117,8 +122,10 @@ export function packWords(words: readonly number[], from: number, to: number): U
 }
 
 /** A big-endian integer; callers never pass more than 35 bits. */
-export function bigEndian(words: readonly number[]): number {
-  return words.reduce((total, word) => total * 32 + word, 0);
+export function bigEndian(words: Words): number {
+  let total = 0;
+  for (let index = 0; index < words.length; index++) total = total * 32 + (words[index] as number);
+  return total;
 }
 
 /**
@@ -126,10 +133,10 @@ export function bigEndian(words: readonly number[]): number {
  * @returns null for a field that is truncated, repeated, missing, of a wrong length, padded with ones, or not what its
  * type promises (BOLT 11, "Tagged Fields", requirements for a reader).
  */
-export function readFields(words: readonly number[]): Fields | null {
+export function readFields(words: Uint8Array): Fields | null {
   const fields = walk(words);
   if (!fields || SINGLE.some((type) => (fields.get(type)?.length ?? 0) > 1)) return null;
-  const one = (type: number): number[] | undefined => fields.get(type)?.[0];
+  const one = (type: number): Uint8Array | undefined => fields.get(type)?.[0];
 
   const paymentHash = fixed(one(TYPE.p), HASH_WORDS);
   const paymentSecret = fixed(one(TYPE.s), HASH_WORDS);
@@ -152,7 +159,7 @@ export function readFields(words: readonly number[]): Fields | null {
   const routes = (fields.get(TYPE.r) ?? []).map(readRoute);
   if (!routes.every((route) => route !== null)) return null;
 
-  const featureWords = one(TYPE.features) ?? [];
+  const featureWords = one(TYPE.features) ?? NO_WORDS;
   // "SHOULD use minimum length": LDK writes it anew in that form before it checks the signature, and finds another key.
   if (featureWords[0] === 0) return null;
   const features = setBits(featureWords);
@@ -170,15 +177,15 @@ export function readFields(words: readonly number[]): Fields | null {
 }
 
 /** Every field's words by type; null when a field runs past the end or words are left over. */
-function walk(words: readonly number[]): Map<number, number[][]> | null {
-  const fields = new Map<number, number[][]>();
+function walk(words: Uint8Array): Map<number, Uint8Array[]> | null {
+  const fields = new Map<number, Uint8Array[]>();
   let at = 0;
   for (let count = 0; at < words.length; count++) {
     if (count === MAX_FIELDS || at + 3 > words.length) return null;
-    const [type, high, low] = words.slice(at, at + 3) as [number, number, number];
-    const end = at + 3 + high * 32 + low;
+    const type = words[at] as number;
+    const end = at + 3 + bigEndian(words.subarray(at + 1, at + 3));
     if (end > words.length) return null;
-    const data = words.slice(at + 3, end);
+    const data = words.subarray(at + 3, end);
     const seen = fields.get(type);
     if (seen) seen.push(data);
     else fields.set(type, [data]);
@@ -188,7 +195,7 @@ function walk(words: readonly number[]): Map<number, number[][]> | null {
 }
 
 /** Bytes of a field; null when its padding is longer than four bits or not zero, which nodes refuse. */
-function toBytes(words: readonly number[]): Uint8Array | null {
+function toBytes(words: Uint8Array): Uint8Array | null {
   const bits = (words.length * 5) % 8;
   const last = words.at(-1) ?? 0;
   if (bits > 4 || (last & ((1 << bits) - 1)) !== 0) return null;
@@ -196,28 +203,29 @@ function toBytes(words: readonly number[]): Uint8Array | null {
 }
 
 /** Hex of a field whose length is fixed; null when it is absent or has another length. */
-function fixed(words: readonly number[] | undefined, length: number): string | null {
+function fixed(words: Uint8Array | undefined, length: number): string | null {
   const bytes = words?.length === length ? toBytes(words) : null;
   return bytes && bytesToHex(bytes);
 }
 
-function utf8(words: readonly number[]): string | null {
+function utf8(words: Uint8Array): string | null {
   const bytes = toBytes(words);
   try {
-    return bytes && new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return bytes && UTF8.decode(bytes);
   } catch {
     return null;
   }
 }
 
 /** A positive integer in as few words as possible ("no leading 0 field-elements"). */
-function minimal(words: readonly number[]): number | null {
+function minimal(words: Uint8Array): number | null {
   return words.length === 0 || words[0] === 0 || words.length > MAX_INTEGER_WORDS ? null : bigEndian(words);
 }
 
 /** Whether a node can read this fallback address. Unknown versions are skipped, as BOLT 11 demands. */
-function isFallback(words: readonly number[]): boolean {
-  const [version, ...rest] = words;
+function isFallback(words: Uint8Array): boolean {
+  const [version] = words;
+  const rest = words.subarray(1);
   if (version === undefined || rest.length === 0) return false;
   const lengths: Readonly<Record<number, readonly number[]>> = { 0: [20, 32], 1: [32], 17: [20], 18: [20] };
   const known = lengths[version];
@@ -227,7 +235,7 @@ function isFallback(words: readonly number[]): boolean {
   return version > 16 || (length >= 2 && length <= 40);
 }
 
-function readRoute(words: readonly number[]): readonly RouteHop[] | null {
+function readRoute(words: Uint8Array): readonly RouteHop[] | null {
   const bytes = toBytes(words);
   if (!bytes || bytes.length === 0 || bytes.length % HOP_BYTES !== 0) return null;
   const hops: RouteHop[] = [];
@@ -251,7 +259,7 @@ function isPublicKey(bytes: Uint8Array): boolean {
 }
 
 /** Numbers of the set bits. */
-function setBits(words: readonly number[]): number[] {
+function setBits(words: Uint8Array): number[] {
   const bits: number[] = [];
   words.forEach((word, index) => {
     const base = (words.length - 1 - index) * 5;

@@ -99,7 +99,7 @@ export function readInvoice(text: string, network: Network): ReadInvoice {
   const amount = readAmount(hrp.slice(prefix.length));
   if (!amount.ok) return refuse("bad_amount");
 
-  const fields = readFields(words.slice(TIMESTAMP_WORDS, -(SIGNATURE_WORDS + CHECKSUM_WORDS)));
+  const fields = readFields(words.subarray(TIMESTAMP_WORDS, -(SIGNATURE_WORDS + CHECKSUM_WORDS)));
   if (!fields) return refuse("bad_fields");
   if (fields.expiry > MAX_EXPIRY_SECONDS) return refuse("bad_expiry");
   const required = fields.features.filter((bit) => bit % 2 === 0);
@@ -108,7 +108,7 @@ export function readInvoice(text: string, network: Network): ReadInvoice {
   const payee = verifySignature(hrp, words, fields);
   if (!payee) return refuse("bad_signature");
 
-  const issuedAt = bigEndian(words.slice(0, TIMESTAMP_WORDS)) * 1000;
+  const issuedAt = bigEndian(words.subarray(0, TIMESTAMP_WORDS)) * 1000;
   const { paymentHash, paymentSecret, description, descriptionHash, minFinalCltv, routes, features } = fields;
   return {
     ok: true,
@@ -152,7 +152,7 @@ function readAmount(text: string): Amount {
  * @returns the key that signed, or null. With an `n` field, that is the key; a signature is then valid in one form only
  * (low-S), while recovery takes both forms (BOLT 11, "Requirements" of tagged fields).
  */
-function verifySignature(hrp: string, words: readonly number[], fields: Fields): string | null {
+function verifySignature(hrp: string, words: Uint8Array, fields: Fields): string | null {
   const signed = words.length - SIGNATURE_WORDS - CHECKSUM_WORDS;
   const signature = packWords(words, signed, words.length - CHECKSUM_WORDS);
   const data = packWords(words, 0, signed);
