@@ -45,7 +45,7 @@ export class JournalUnavailable extends Error {
   }
 }
 
-/** Rows that belong to no step of an order, but must be as durable: purchase intents, for one. */
+/** Rows that belong to no step of an order, but must be as durable: purchase intents, for one. Called again when what it wrote was undone. */
 export type Note = (db: Database) => null;
 
 /** Writes rows that follow from a step, in its own transaction: tallies, for one. Must not throw but for the database's reasons. */
@@ -56,6 +56,8 @@ interface Waiting {
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: JournalUnavailable) => void;
 }
+
+const COMMITTED = { kind: "committed" } as const;
 
 /** Bounds one transaction, so that one commit never blocks the event loop for long. */
 const MAX_GROUP = 512;
@@ -162,7 +164,7 @@ export class Journal {
     let results: CommitResult[];
     try {
       this.#sql.begin.run();
-      results = group.map(({ work }) => this.#writeOne(work));
+      results = this.#writeTogether(group) ?? group.map(({ work }) => this.#writeApart(work));
       this.#sql.commit.run();
     } catch (cause) {
       this.#rollBack();
@@ -181,15 +183,30 @@ export class Journal {
     } catch {}
   }
 
+  /**
+   * Writes all as one. Null when one of them must be undone alone; then nothing is written yet. With a savepoint for each, SQLite would
+   * copy every page that a step touches before it does, and mostly none is undone.
+   */
+  #writeTogether(group: readonly Waiting[]): CommitResult[] | null {
+    try {
+      if (group.every(({ work }) => this.#writeStep(work) === null)) return group.map(() => COMMITTED);
+    } catch (error) {
+      if (isEverybodys(error) || !this.db.inTransaction) throw error;
+    }
+    this.#sql.rollback.run();
+    this.#sql.begin.run();
+    return null;
+  }
+
   /** Writes one transition inside the group's transaction; a defect of its own undoes it alone. */
-  #writeOne(work: Transition | Note): CommitResult {
+  #writeApart(work: Transition | Note): CommitResult {
     const sql = this.#sql;
     sql.savepoint.run();
     try {
-      const lost = typeof work === "function" ? work(this.db) : this.#writeTransition(work);
+      const lost = this.#writeStep(work);
       if (lost) sql.undo.run();
       sql.release.run();
-      return lost ? { kind: "claim_lost", claim: lost } : { kind: "committed" };
+      return lost ? { kind: "claim_lost", claim: lost } : COMMITTED;
     } catch (error) {
       // Out of space or a failing disk is everybody's trouble; a broken rule or an unwritable value is this transition's own.
       if (isEverybodys(error) || !this.db.inTransaction) throw error;
@@ -197,6 +214,10 @@ export class Journal {
       sql.release.run();
       return { kind: "refused", error: error as Error };
     }
+  }
+
+  #writeStep(work: Transition | Note): Claim | null {
+    return typeof work === "function" ? work(this.db) : this.#writeTransition(work);
   }
 
   #writeTransition(transition: Transition): Claim | null {

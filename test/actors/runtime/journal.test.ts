@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Order } from "../../../actors/order/state.ts";
 import { type CommitResult, Journal, JournalUnavailable, type Transition } from "../../../actors/runtime/journal.ts";
+import { keptStakes } from "../../../actors/runtime/store.ts";
 import { byNow, ManualWorld } from "../../support/manual-world.ts";
 import { BrittleDatabase, idOf, opening } from "./engine.ts";
 
@@ -239,6 +240,23 @@ test("a note that fails rejects with its own error and undoes only itself", asyn
   expect(await noted).toContain("UNIQUE");
   expect((await committed).kind).toBe("committed");
   expect(rows("hints")).toBe(0);
+});
+
+test("what shares a group with a step that is refused is written once, its notes and its sums as well", async () => {
+  const { world, db, journal, rows } = memory();
+  const noted = journal.note((to) => {
+    to.run("INSERT INTO hints VALUES ('1', 1)");
+    return null;
+  });
+  const good = opening(1, world.now());
+  const twin = { ...opening(2, world.now()), order: { ...opening(2, world.now()).order, terms: good.order.terms } };
+  const results = Promise.all([good, twin, opening(3, world.now())].map((one) => journal.commit(one)));
+  await world.turn();
+  await noted;
+  expect((await results).map(({ kind }) => kind)).toEqual(["committed", "refused", "committed"]);
+  expect([rows("hints"), rows("orders"), rows("events")]).toEqual([1, 2, 2]);
+  expect(keptStakes(db)).toMatchObject([{ kind: "unpaid", orders: 2 }]);
+  expect(db.commits).toBe(1);
 });
 
 test("what belongs to a step is written with it: finished effect, effects, postings", async () => {
