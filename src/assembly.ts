@@ -35,7 +35,7 @@ import { holdOf } from "./orders/hold.ts";
 import { RefundLadder } from "./orders/ladder.ts";
 import { Opening } from "./orders/open.ts";
 import { Ownership } from "./orders/ownership.ts";
-import { impatience } from "./orders/patience.ts";
+import { Patience } from "./orders/patience.ts";
 import type { Names } from "./orders/request.ts";
 import { Reservations } from "./orders/reservations.ts";
 import { DEFAULT_RETENTION, Retention } from "./orders/retention.ts";
@@ -142,6 +142,7 @@ export function assemble(options: AssemblyOptions) {
   });
   const notifier = createNotifier(options);
   const reservations = new Reservations(store.stakes());
+  const patience = new Patience({ world, store, guard, maxCancelledPerClient: config.maxCancelledPerClient });
   const observer = observeEngine({ log, metrics });
   const gaveWay = metrics.counter(
     "orders_gave_way_total",
@@ -179,6 +180,7 @@ export function assemble(options: AssemblyOptions) {
         providerStanding.follow(events);
         purchases.follow(order);
         guard.follow(order);
+        patience.follow(order, before);
         if (events.some((event) => event.type === "BuyRefused")) stock.doubt(order.terms.good.service);
       },
       crashed(id, error, quarantined) {
@@ -252,8 +254,7 @@ export function assemble(options: AssemblyOptions) {
       },
     }),
     destinations,
-    impatience: (client, good) =>
-      impatience(client, good, { world, store, guard, maxCancelledPerClient: config.maxCancelledPerClient }),
+    patience,
     ownership: new Ownership(world, supervisor),
     rates,
     multiplier: config.multiplier,

@@ -12,6 +12,8 @@ export type CountryAnswer =
   /** At most five rows the customer may have meant. */
   | { readonly ok: false; readonly nearest: readonly CountryRow[] };
 
+const AUTO: CountryAnswer = { ok: true, country: "auto" };
+
 export class Countries {
   /** Sorted as in the file. */
   readonly rows: readonly CountryRow[];
@@ -43,12 +45,13 @@ export class Countries {
   resolve(input: string | number): CountryAnswer {
     if (typeof input === "number") return answer(this.byId(input), []);
     const text = input.trim();
+    if (text === "auto") return AUTO;
     if (text.length > MAX_INPUT) return answer(null, []);
     if (/^\d+$/.test(text)) return answer(/^(?:0|[1-9]\d{0,8})$/.test(text) ? this.byId(Number(text)) : null, []);
     // A sign or a decimal point makes another number of it, which punctuation-blind folding would hide.
     if (/^[-+]?[\d.]+$/.test(text)) return answer(null, []);
     const key = keyOf(text);
-    if (key === "auto") return { ok: true, country: "auto" };
+    if (key === "auto") return AUTO;
     const row = this.#byText.get(key);
     return row ? { ok: true, country: row } : answer(null, nearest(key, this.#names));
   }

@@ -76,8 +76,10 @@ export class Services {
   resolve(input: string): ServiceAnswer {
     const text = input.trim();
     if (text.length > MAX_INPUT) return { ok: false, nearest: [] };
+    const coded = this.#byCode.get(text);
+    if (coded) return { ok: true, service: coded };
     const key = fold(text);
-    const row = this.#byCode.get(text) ?? this.#byText.get(key) ?? this.#byCode.get(text.toLowerCase());
+    const row = this.#byText.get(key) ?? this.#byCode.get(text.toLowerCase());
     return row ? { ok: true, service: row } : { ok: false, nearest: nearest(key, this.#names) };
   }
 

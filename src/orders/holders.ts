@@ -42,8 +42,11 @@ interface Held extends Amounts, Owner {
   leaving: boolean;
 }
 
+type Sum = { -readonly [resource in Resource]: number };
+
 interface Holding {
-  total: Amounts;
+  /** Changed in place, as all sums here: an order enters and leaves several. */
+  readonly total: Sum;
   /** Oldest first. */
   readonly orders: Set<string>;
 }
@@ -53,9 +56,10 @@ export class Holders {
   readonly #orders = new Map<string, Held>();
   readonly #clients = new Map<string, Holding>();
   readonly #networks = new Map<string, Holding>();
-  #total: Amounts = NOTHING;
-  #leaving: Amounts = NOTHING;
+  readonly #total: Sum = { ...NOTHING };
+  readonly #leaving: Sum = { ...NOTHING };
 
+  /** As it is now: not to be kept. So are the others. */
   get total(): Amounts {
     return this.#total;
   }
@@ -76,7 +80,7 @@ export class Holders {
   add(id: string, { client, network }: Owner, amounts: Amounts, since: Millis): void {
     this.remove(id);
     this.#orders.set(id, { client, network, ...amounts, since, leaving: false });
-    this.#total = sum(this.#total, amounts, 1);
+    add(this.#total, amounts, 1);
     join(this.#clients, client, id, amounts);
     join(this.#networks, network, id, amounts);
   }
@@ -86,7 +90,7 @@ export class Holders {
     if (!held) return;
     this.#mark(id, false);
     this.#orders.delete(id);
-    this.#total = sum(this.#total, held, -1);
+    add(this.#total, held, -1);
     leave(this.#clients, held.client, id, held);
     leave(this.#networks, held.network, id, held);
   }
@@ -122,7 +126,7 @@ export class Holders {
     const held = this.#orders.get(id);
     if (!held || held.leaving === leaving) return;
     held.leaving = leaving;
-    this.#leaving = sum(this.#leaving, held, leaving ? 1 : -1);
+    add(this.#leaving, held, leaving ? 1 : -1);
   }
 
   #left(network: string, resource: Resource, left: ReadonlyMap<string, number>): number {
@@ -174,23 +178,26 @@ export class Holders {
   }
 }
 
-const sum = (a: Amounts, b: Amounts, sign: 1 | -1): Amounts => ({
-  count: a.count + sign * b.count,
-  microUsd: a.microUsd + sign * b.microUsd,
-  sats: a.sats + sign * b.sats,
-});
+function add(to: Sum, { count, microUsd, sats }: Amounts, sign: 1 | -1): void {
+  to.count += sign * count;
+  to.microUsd += sign * microUsd;
+  to.sats += sign * sats;
+}
 
 function join(holdings: Map<string, Holding>, name: string, id: string, amounts: Amounts): void {
-  const holding = holdings.get(name) ?? { total: NOTHING, orders: new Set() };
-  holding.total = sum(holding.total, amounts, 1);
+  let holding = holdings.get(name);
+  if (!holding) {
+    holding = { total: { ...NOTHING }, orders: new Set() };
+    holdings.set(name, holding);
+  }
+  add(holding.total, amounts, 1);
   holding.orders.add(id);
-  holdings.set(name, holding);
 }
 
 function leave(holdings: Map<string, Holding>, name: string, id: string, amounts: Amounts): void {
   const holding = holdings.get(name);
   if (!holding) return;
-  holding.total = sum(holding.total, amounts, -1);
+  add(holding.total, amounts, -1);
   holding.orders.delete(id);
   if (holding.orders.size === 0) holdings.delete(name);
 }

@@ -23,6 +23,7 @@ import type { RefundLadder } from "./ladder.ts";
 import { type OfferSources, offerReactivation, offerRental, offerSms, price } from "./offer.ts";
 import { newOrderId } from "./order-id.ts";
 import type { Ownership } from "./ownership.ts";
+import type { Patience } from "./patience.ts";
 import { isProblem, type Problem } from "./problem.ts";
 import { interpret, type Names, type Wanted } from "./request.ts";
 
@@ -33,8 +34,8 @@ export interface OpeningOptions {
   readonly names: Names;
   readonly offers: OfferSources;
   readonly admission: Admission;
-  /** Why this good is not sold to this client now, although others may have it. */
-  readonly impatience: (client: string, good: Good) => Problem | null;
+  /** Whether a good is not sold to a client now, although others may have it. */
+  readonly patience: Pick<Patience, "refusal">;
   readonly destinations: DestinationRules;
   readonly ladder: RefundLadder;
   readonly ownership: Ownership;
@@ -91,8 +92,8 @@ export class Opening {
     if (peers) return peers;
     const good = await this.#offer(wanted, parent);
     if (isProblem(good)) return good;
-    const patience = this.#options.impatience(owner.client, good);
-    if (patience) return patience;
+    const impatience = this.#options.patience.refusal(owner.client, good);
+    if (impatience) return impatience;
     // Asked anew: the rate may have moved while the provider was asked.
     const priceSats = this.#price(good, wanted);
     if (typeof priceSats !== "number") return priceSats;

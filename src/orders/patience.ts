@@ -2,10 +2,11 @@
  * How much cancelling we bear. The provider bans accounts whose numbers bring no SMS, and a customer who buys and cancels pays nothing for
  * that: one who only does so waits, and when the whole account is in danger all do.
  */
+import type { Order } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import { isRefundable } from "../../actors/order/terms.ts";
 import type { Store } from "../../actors/runtime/store.ts";
-import type { World } from "../../actors/runtime/world.ts";
+import type { Millis, World } from "../../actors/runtime/world.ts";
 import type { Guard } from "../provider/guard.ts";
 import { temporarily } from "./admission.ts";
 import { type Problem, problem } from "./problem.ts";
@@ -20,17 +21,49 @@ export interface PatienceGates {
   readonly maxCancelledPerClient: number;
 }
 
-/** Why this good is not sold to this client (a pseudonym) now, or null. */
-export function impatience(client: string, good: Good, gates: PatienceGates): Problem | null {
-  const { world, store, guard, maxCancelledPerClient } = gates;
-  if (good.type !== "rent-number" && guard.pausesAll()) {
-    return temporarily("Numbers are not sold for a while: too few of the last ones got an SMS", 600);
+type Outcomes = ReturnType<Store["outcomesOf"]>;
+
+/** A look at the outcomes is a transaction of its own; who opens orders in a burst is judged by the same one. */
+const FRESH_MS = 1_000;
+const MAX_REMEMBERED = 1_000;
+
+export class Patience {
+  readonly #gates: PatienceGates;
+  /** By client; forgotten as soon as an order moves that may be an outcome. */
+  readonly #looks = new Map<string, { readonly at: Millis; readonly outcomes: Outcomes }>();
+
+  constructor(gates: PatienceGates) {
+    this.#gates = gates;
   }
-  if (!isRefundable(good)) return null;
-  const { givenBack, delivered } = store.outcomesOf(client, world.now() - HOUR_MS);
-  if (givenBack < maxCancelledPerClient || givenBack <= 2 * delivered) return null;
-  return problem("RATE_LIMITED", "Too many orders from this address ended without an SMS", {
-    suggestion: "Use the numbers that you buy, or come back in an hour",
-    retryAfterSeconds: 900,
-  });
+
+  /** Why this good is not sold to this client (a pseudonym) now, or null. */
+  refusal(client: string, good: Good): Problem | null {
+    const { guard, maxCancelledPerClient } = this.#gates;
+    if (good.type !== "rent-number" && guard.pausesAll()) {
+      return temporarily("Numbers are not sold for a while: too few of the last ones got an SMS", 600);
+    }
+    if (!isRefundable(good)) return null;
+    const { givenBack, delivered } = this.#outcomesOf(client);
+    if (givenBack < maxCancelledPerClient || givenBack <= 2 * delivered) return null;
+    return problem("RATE_LIMITED", "Too many orders from this address ended without an SMS", {
+      suggestion: "Use the numbers that you buy, or come back in an hour",
+      retryAfterSeconds: 900,
+    });
+  }
+
+  /** A step was committed; `before` is null for an order that opens. */
+  follow(order: Order, before: Order | null): void {
+    if (before !== null && before.state.kind !== order.state.kind) this.#looks.clear();
+  }
+
+  #outcomesOf(client: string): Outcomes {
+    const { world, store } = this.#gates;
+    const now = world.now();
+    const look = this.#looks.get(client);
+    if (look && Math.abs(now - look.at) < FRESH_MS) return look.outcomes;
+    if (this.#looks.size >= MAX_REMEMBERED) this.#looks.clear();
+    const outcomes = store.outcomesOf(client, now - HOUR_MS);
+    this.#looks.set(client, { at: now, outcomes });
+    return outcomes;
+  }
 }

@@ -1,18 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import type { Good } from "../../actors/order/terms.ts";
-import { impatience } from "../../src/orders/patience.ts";
-import { termsOf } from "../actors/runtime/engine.ts";
+import { Patience } from "../../src/orders/patience.ts";
+import { startEngine, termsOf } from "../actors/runtime/engine.ts";
 
 const sms = termsOf(1, 0).good;
 const rental = termsOf(1, 0, "rent-number").good;
 
 const code = (outcomes: { givenBack: number; delivered: number }, good: Good = sms, pausesAll = false) =>
-  impatience("a", good, {
+  new Patience({
     world: { now: () => 0 },
     store: { outcomesOf: () => outcomes },
     guard: { pausesAll: () => pausesAll },
     maxCancelledPerClient: 5,
-  })?.problem ?? null;
+  }).refusal("a", good)?.problem ?? null;
 
 describe("patience", () => {
   test("ends with a client whose orders all end without an SMS", () => {
@@ -29,5 +29,55 @@ describe("patience", () => {
   test("ends for all when the account is in danger, but for rentals, which are not judged by their SMS", () => {
     expect(code({ givenBack: 0, delivered: 0 }, sms, true)).toBe("TEMPORARILY_UNAVAILABLE");
     expect(code({ givenBack: 0, delivered: 0 }, rental, true)).toBeNull();
+  });
+});
+
+describe("outcomes of a client", () => {
+  function watched() {
+    const seen: string[] = [];
+    const outcomes = { givenBack: 0, delivered: 0 };
+    let now = 0;
+    const patience = new Patience({
+      world: { now: () => now },
+      store: {
+        outcomesOf: (client) => {
+          seen.push(client);
+          return { ...outcomes };
+        },
+      },
+      guard: { pausesAll: () => false },
+      maxCancelledPerClient: 5,
+    });
+    const refused = (client: string) => patience.refusal(client, sms) !== null;
+    return { patience, seen, outcomes, refused, pass: (ms: number) => (now += ms) };
+  }
+
+  test("are looked at once for a burst of orders, and again a second later", () => {
+    const { seen, refused, pass } = watched();
+    for (let order = 0; order < 10; order++) for (const client of ["a", "b"]) refused(client);
+    expect(seen).toEqual(["a", "b"]);
+    pass(1_000);
+    refused("a");
+    expect(seen).toEqual(["a", "b", "a"]);
+  });
+
+  test("count from the very step that makes them", async () => {
+    const engine = startEngine();
+    const { patience, outcomes, refused } = watched();
+    expect(refused("a")).toBe(false);
+    const before = await engine.open(1);
+    outcomes.givenBack = 5;
+    patience.follow(before, null);
+    expect(refused("a")).toBe(false);
+    await engine.pay(1);
+    patience.follow(engine.order(1), before);
+    expect(refused("a")).toBe(true);
+  });
+
+  test("of very many clients are not all remembered", () => {
+    const { seen, refused } = watched();
+    for (let client = 0; client < 5_000; client++) refused(String(client));
+    refused("0");
+    expect(seen.length).toBe(5_001);
   });
 });
