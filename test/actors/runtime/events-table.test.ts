@@ -63,7 +63,8 @@ describe("a database of version 7", () => {
         order_id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, v INTEGER NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL,
         PRIMARY KEY (order_id, seq)
       ) STRICT, WITHOUT ROWID;
-      INSERT INTO older SELECT * FROM events; DROP TABLE events; ALTER TABLE older RENAME TO events; PRAGMA user_version = 7`,
+      INSERT INTO older SELECT * FROM events; DROP TABLE events; ALTER TABLE older RENAME TO events;
+      CREATE INDEX orders_opened_by ON orders (opened_by) WHERE kind = 'unpaid'; PRAGMA user_version = 7`,
     );
     migrate(copy);
     const migrated = new Journal(copy, engine.world).store;
