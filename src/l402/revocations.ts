@@ -3,8 +3,8 @@
  * raising that number makes every macaroon handed out so far another token, and the next one minted the only good one. Nothing else has to
  * be remembered, and no other order is touched.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { concatBytes } from "@noble/hashes/utils.js";
+import { sha256 } from "./hmac.ts";
 import { TOKEN_ID_BYTES } from "./identifier.ts";
 
 export interface Revocations {
@@ -20,7 +20,7 @@ export const NOTHING_REVOKED: Revocations = { generationOf: () => 0 };
  */
 export function tokenBytes(orderId: string, generation: number, length: number): Uint8Array {
   const name = generation === 0 ? orderId : `${orderId}:${generation}`;
-  return concatBytes(sha256(utf8ToBytes(`token:${name}`)), sha256(utf8ToBytes(`more:${name}`))).slice(0, length);
+  return concatBytes(sha256(`token:${name}`), sha256(`more:${name}`)).slice(0, length);
 }
 
 /** Whether a token id (whose first byte names the master key) is of the generation that counts. The first one needs no proof. */

@@ -18,6 +18,7 @@ import type { Bearer, Challenge, Created, CreateInput, Eventually, OrderDesk } f
 import { type DestinationRules, destinationTaken, readDestination, refundToSend } from "./destination.ts";
 import type { RefundLadder, WithdrawRefused } from "./ladder.ts";
 import { KEY_TAKEN, type KeyClaim, type Opening } from "./open.ts";
+import { Owners } from "./owners.ts";
 import { isProblem, type Problem, problem } from "./problem.ts";
 import { digestOf } from "./request.ts";
 import { endedLongAgo, looksTheSameUntil, type OrderView, type ViewLimits, viewOf } from "./view.ts";
@@ -46,8 +47,11 @@ export class Front implements OrderDesk {
   /** How orders without messages looked, from and until when. */
   readonly #quiet = new WeakMap<Order, { readonly view: OrderView; readonly from: Millis; readonly until: Millis }>();
 
+  readonly #owners: Owners;
+
   constructor(options: FrontOptions) {
     this.#options = options;
+    this.#owners = new Owners(options.keys);
   }
 
   async create(input: CreateInput): Promise<Created> {
@@ -55,9 +59,8 @@ export class Front implements OrderDesk {
       const existing = await this.#replayed(input);
       if (existing) return existing;
       const keyClaim = claimFor(input);
-      // Limits need to tell clients apart, not to know their addresses.
-      const { keys, opening } = this.#options;
-      const owner = { client: keys.pseudonym(input.client), network: keys.pseudonym(input.network ?? input.client) };
+      const { opening } = this.#options;
+      const owner = this.#owners.of(input);
       // Twice at most: a lost claim means that the order it names exists now.
       for (let tries = 0; tries < 2; tries++) {
         const same = keyClaim && this.#sameKey(keyClaim);
