@@ -2,7 +2,7 @@
  * The engine remembers: every step of every order goes through one group commit. Transitions that are ready in the same turn
  * of the event loop share one `synchronous=FULL` transaction; nobody hears of a step before its commit (invariant 22).
  */
-import { Database, type Statement } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import type { IncomingMessage } from "../order/commands.ts";
 import type { Claim } from "../order/decision.ts";
 import type { Effect } from "../order/effects.ts";
@@ -13,6 +13,7 @@ import { deadline, numberOf, type Order } from "../order/state.ts";
 import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
 import { Store } from "./store.ts";
 import type { World } from "./world.ts";
+import { type Writes, writesOf } from "./writes.ts";
 
 /** One step of one order, and the rows that belong to it. */
 export interface Transition {
@@ -72,7 +73,7 @@ export class Journal {
   #release: (() => void) | null = null;
   #closed = false;
   readonly #companions: Companion[] = [];
-  readonly #sql: ReturnType<typeof prepare>;
+  readonly #sql: Writes;
 
   /** Takes over an open database; `Journal.open` opens a file. */
   constructor(db: Database, world: World) {
@@ -81,7 +82,7 @@ export class Journal {
     this.db = db;
     this.store = new Store(db);
     this.#world = world;
-    this.#sql = prepare(db);
+    this.#sql = writesOf(db);
   }
 
   static open(path: string, world: World): Journal {
@@ -299,39 +300,3 @@ export class OutOfStep extends Error {
 /** SQLite's errors about the database as a whole, as opposed to those about one statement's values. */
 const isEverybodys = (error: unknown): boolean =>
   error instanceof Error && "code" in error && /^SQLITE_(?!CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(String(error.code));
-
-// biome-ignore lint/suspicious/noExplicitAny: bound values differ per statement; STRICT tables check them.
-type Write = Statement<unknown, any[]>;
-
-function prepare(db: Database) {
-  const write = (sql: string): Write => db.prepare(sql);
-  return {
-    begin: write("BEGIN IMMEDIATE"),
-    commit: write("COMMIT"),
-    rollback: write("ROLLBACK"),
-    savepoint: write("SAVEPOINT step"),
-    undo: write("ROLLBACK TO step"),
-    release: write("RELEASE step"),
-    insert: write(
-      `INSERT INTO orders (id, payment_hash, created_at, invoice_expires_at, opened_by, seq, kind, state, due, activation_id, ended_at, attention_since)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    update: write(
-      // The last number stays known after it was given back: only so is it never taken for another order's.
-      `UPDATE orders SET seq = ?, kind = ?, state = ?, due = ?, activation_id = coalesce(?, activation_id), ended_at = ?,
-       attention_since = ? WHERE id = ? AND seq = ?`,
-    ),
-    stake: write(
-      `INSERT INTO stakes VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind) DO UPDATE SET orders = orders + excluded.orders,
-       micro_usd = micro_usd + excluded.micro_usd, sats = sats + excluded.sats, held_sats = held_sats + excluded.held_sats`,
-    ),
-    event: write("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"),
-    posting: write("INSERT INTO postings VALUES (?, ?, ?, ?, ?, ?)"),
-    finished: write("DELETE FROM effects WHERE key = ?"),
-    effect: write("INSERT INTO effects VALUES (?, ?, ?)"),
-    message: write("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
-    claim: write(
-      "INSERT INTO claims (kind, value, order_id, detail, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-    ),
-  };
-}
