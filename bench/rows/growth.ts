@@ -47,9 +47,12 @@ export async function growth(extent: Extent, many: number): Promise<Row> {
   await Promise.all([few, large, peers].map((one) => one.stop()));
   const ratio = ([small, large]: readonly Measured[]) =>
     (large?.cpuMicros.median ?? 0) / (small?.cpuMicros.median ?? 1);
+  const named = (what: string, measured: readonly Measured[]): Measured[] =>
+    measured.map((one) => ({ ...one, name: `${what}, ${one.name}` }));
   return {
     id: "growth",
     work: `Cost of one order with ${many.toLocaleString("en-US")} stored, against ${FEW.toLocaleString("en-US")}`,
+    servers: [...named("polls", polled), ...named("challenges", opened)],
     figures: [
       { name: "poll, processor time, ratio", value: ratio(polled), unit: "", aim: { atMost: AIM } },
       { name: "opening, processor time, ratio", value: ratio(opened), unit: "", aim: { atMost: AIM } },

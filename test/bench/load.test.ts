@@ -94,4 +94,22 @@ describe("figures", () => {
     expect(drawn).toContain("x &amp; y");
     expect(drawn).not.toMatch(/NaN|Infinity|undefined/);
   });
+
+  test("by percentile stand apart where times are rare, and a line of many points has no dots", () => {
+    const percentiles = [50, 90, 99, 99.9].map((at, n) => [at, 0.3 * 3 ** n] as const);
+    const drawn = lines({
+      file: "",
+      title: "t",
+      x: "percentile",
+      y: "ms",
+      series: [{ name: "s", points: percentiles }],
+    });
+    const dots = [...drawn.matchAll(/<circle cx="([\d.]+)"/g)].map(([, x]) => Number(x));
+    expect(dots).toHaveLength(4);
+    expect((dots[3] ?? 0) - (dots[2] ?? 0)).toBeCloseTo((dots[2] ?? 0) - (dots[1] ?? 0), 0);
+    const many = Array.from({ length: 100 }, (_, n) => [n, n % 7] as const);
+    const line = lines({ file: "", title: "t", x: "s", y: "MB", series: [{ name: "s", points: many }] });
+    expect(line).not.toContain("<circle");
+    expect(drawn + line).not.toMatch(/NaN|Infinity|undefined/);
+  });
 });
