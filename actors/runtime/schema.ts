@@ -157,6 +157,15 @@ const MIGRATIONS: readonly string[] = [
   -- Unpaid orders of a client are counted in memory. With many clients each order that opened or lapsed wrote a page of this for nobody.
   DROP INDEX orders_opened_by;
   `,
+  `
+  -- A client's orders of an hour are counted at each new one: from the index alone, or up to a thousand states would be read for it.
+  DROP INDEX orders_given_back;
+  CREATE INDEX orders_given_back ON orders (opened_by, created_at)
+    WHERE opened_by IS NOT NULL AND (kind IN ('closing', 'resolving', 'refunding', 'refundUnknown', 'refundStuck')
+      OR (kind = 'done' AND iif(json_valid(state), state ->> '$.state.as', NULL) = 'refunded'));
+  CREATE INDEX orders_served ON orders (opened_by, created_at)
+    WHERE opened_by IS NOT NULL AND kind = 'done' AND iif(json_valid(state), state ->> '$.state.as', NULL) <> 'refunded';
+  `,
 ];
 
 /**

@@ -15,13 +15,11 @@ const HOUR_MS = 3_600_000;
 
 export interface PatienceGates {
   readonly world: Pick<World, "now">;
-  readonly store: Pick<Store, "outcomesOf">;
+  readonly store: Pick<Store, "givenBackBy" | "servedTo">;
   readonly guard: Pick<Guard, "pausesAll">;
   /** Orders of one client and hour that may be given back without an SMS, unless half as many got one. */
   readonly maxCancelledPerClient: number;
 }
-
-type Outcomes = ReturnType<Store["outcomesOf"]>;
 
 /** A look at the outcomes is a transaction of its own; who opens orders in a burst is judged by the same one. */
 const FRESH_MS = 1_000;
@@ -30,7 +28,7 @@ const MAX_REMEMBERED = 1_000;
 export class Patience {
   readonly #gates: PatienceGates;
   /** By client; forgotten as soon as an order moves that may be an outcome. */
-  readonly #looks = new Map<string, { readonly at: Millis; readonly outcomes: Outcomes }>();
+  readonly #looks = new Map<string, { readonly at: Millis; readonly givenBack: number }>();
 
   constructor(gates: PatienceGates) {
     this.#gates = gates;
@@ -38,13 +36,14 @@ export class Patience {
 
   /** Why this good is not sold to this client (a pseudonym) now, or null. */
   refusal(client: string, good: Good): Problem | null {
-    const { guard, maxCancelledPerClient } = this.#gates;
+    const { guard, maxCancelledPerClient, store } = this.#gates;
     if (good.type !== "rent-number" && guard.pausesAll()) {
       return temporarily("Numbers are not sold for a while: too few of the last ones got an SMS", 600);
     }
     if (!isRefundable(good)) return null;
-    const { givenBack, delivered } = this.#outcomesOf(client);
-    if (givenBack < maxCancelledPerClient || givenBack <= 2 * delivered) return null;
+    const since = this.#gates.world.now() - HOUR_MS;
+    const givenBack = this.#givenBackBy(client, since);
+    if (givenBack < maxCancelledPerClient || givenBack <= 2 * store.servedTo(client, since)) return null;
     return problem("RATE_LIMITED", "Too many orders from this address ended without an SMS", {
       suggestion: "Use the numbers that you buy, or come back in an hour",
       retryAfterSeconds: 900,
@@ -56,14 +55,14 @@ export class Patience {
     if (before !== null && before.state.kind !== order.state.kind) this.#looks.clear();
   }
 
-  #outcomesOf(client: string): Outcomes {
+  #givenBackBy(client: string, since: Millis): number {
     const { world, store } = this.#gates;
     const now = world.now();
     const look = this.#looks.get(client);
-    if (look && Math.abs(now - look.at) < FRESH_MS) return look.outcomes;
+    if (look && Math.abs(now - look.at) < FRESH_MS) return look.givenBack;
     if (this.#looks.size >= MAX_REMEMBERED) this.#looks.clear();
-    const outcomes = store.outcomesOf(client, now - HOUR_MS);
-    this.#looks.set(client, { at: now, outcomes });
-    return outcomes;
+    const givenBack = store.givenBackBy(client, since);
+    this.#looks.set(client, { at: now, givenBack });
+    return givenBack;
   }
 }

@@ -9,7 +9,7 @@ const rental = termsOf(1, 0, "rent-number").good;
 const code = (outcomes: { givenBack: number; delivered: number }, good: Good = sms, pausesAll = false) =>
   new Patience({
     world: { now: () => 0 },
-    store: { outcomesOf: () => outcomes },
+    store: { givenBackBy: () => outcomes.givenBack, servedTo: () => outcomes.delivered },
     guard: { pausesAll: () => pausesAll },
     maxCancelledPerClient: 5,
   }).refusal("a", good)?.problem ?? null;
@@ -40,10 +40,11 @@ describe("outcomes of a client", () => {
     const patience = new Patience({
       world: { now: () => now },
       store: {
-        outcomesOf: (client) => {
+        givenBackBy: (client) => {
           seen.push(client);
-          return { ...outcomes };
+          return outcomes.givenBack;
         },
+        servedTo: () => outcomes.delivered,
       },
       guard: { pausesAll: () => false },
       maxCancelledPerClient: 5,
