@@ -8,9 +8,9 @@ import type { Claim } from "../order/decision.ts";
 import type { Effect } from "../order/effects.ts";
 import type { OrderEvent } from "../order/events.ts";
 import type { Posting } from "../order/ledger.ts";
-import { type Stake, sameStake, stakeOf } from "../order/stake.ts";
 import { deadline, numberOf, type Order } from "../order/state.ts";
 import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
+import { StakeMoves } from "./stakes.ts";
 import { Store } from "./store.ts";
 import type { World } from "./world.ts";
 import { type Writes, writesOf } from "./writes.ts";
@@ -74,6 +74,8 @@ export class Journal {
   #closed = false;
   readonly #companions: Companion[] = [];
   readonly #sql: Writes;
+  /** Of the group that is being written. */
+  readonly #stakes = new StakeMoves();
 
   /** Takes over an open database; `Journal.open` opens a file. */
   constructor(db: Database, world: World) {
@@ -164,8 +166,9 @@ export class Journal {
   #write(group: readonly Waiting[]): void {
     let results: CommitResult[];
     try {
-      this.#sql.begin.run();
+      this.#begin();
       results = this.#writeTogether(group) ?? group.map(({ work }) => this.#writeApart(work));
+      this.#writeStakes();
       this.#sql.commit.run();
     } catch (cause) {
       this.#rollBack();
@@ -175,6 +178,11 @@ export class Journal {
     group.forEach(({ resolve }, index) => {
       resolve(results[index] as CommitResult);
     });
+  }
+
+  #begin(): void {
+    this.#stakes.take();
+    this.#sql.begin.run();
   }
 
   /** A disk that failed the COMMIT may fail this as well; the next BEGIN then fails too, and nothing is acknowledged. */
@@ -195,7 +203,7 @@ export class Journal {
       if (isEverybodys(error) || !this.db.inTransaction) throw error;
     }
     this.#sql.rollback.run();
-    this.#sql.begin.run();
+    this.#begin();
     return null;
   }
 
@@ -225,8 +233,9 @@ export class Journal {
     const lost = this.#claim(transition);
     if (lost) return lost;
     this.#writeOrder(transition);
-    this.#writeStake(transition);
     this.#writeRows(transition);
+    // Last, when nothing can undo this step alone any more.
+    this.#stakes.add(transition.before, transition.order);
     return null;
   }
 
@@ -263,14 +272,10 @@ export class Journal {
     }
   }
 
-  #writeStake({ before, order }: Transition): void {
-    const was = before && stakeOf(before);
-    const is = stakeOf(order);
-    if (sameStake(was, is)) return;
-    const add = (sign: 1 | -1, { kind, microUsd, sats, heldSats }: Stake) =>
-      this.#sql.stake.run(kind, sign, sign * microUsd, sign * sats, sign * heldSats);
-    if (was) add(-1, was);
-    if (is) add(1, is);
+  #writeStakes(): void {
+    for (const { kind, orders, microUsd, sats, heldSats } of this.#stakes.take()) {
+      this.#sql.stake.run(kind, orders, microUsd, sats, heldSats);
+    }
   }
 
   #writeRows({ order, events, postings, effects, messages, finished }: Transition): void {

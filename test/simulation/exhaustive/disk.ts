@@ -16,6 +16,14 @@ const EVENT = "INSERT INTO events";
 
 /** @param refuses asked at every event of a step. */
 export function refusingDisk(db: Database, refuses: () => boolean): Database {
+  /** The row that was refused: it is no better when the journal undoes the group and tries each step on its own. */
+  let broken: string | null = null;
+  const isRefused = (row: string): boolean => {
+    if (broken === null && refuses()) broken = row;
+    else if (broken === row) broken = null;
+    else return false;
+    return true;
+  };
   return new Proxy(db, {
     get(target, name) {
       const value = Reflect.get(target, name, target) as unknown;
@@ -25,7 +33,7 @@ export function refusingDisk(db: Database, refuses: () => boolean): Database {
         if (!sql.startsWith(EVENT)) return statement;
         return {
           run(...values: never[]) {
-            if (refuses()) throw new ConstraintBroken();
+            if (isRefused(values.slice(0, 2).join(":"))) throw new ConstraintBroken();
             return statement.run(...values);
           },
         };

@@ -38,7 +38,7 @@ export const ENGINE: readonly Mutant[] = [
     plants: "What an order may still cost is added with each step, and what it was before is not taken back.",
     breaks: [19],
     first: "crashes",
-    edits: [{ file: JOURNAL, find: "if (was) add(-1, was);", replace: "" }],
+    edits: [{ file: "actors/runtime/stakes.ts", find: "if (was) this.#move(-1, was);", replace: "" }],
   },
   {
     name: "effect row not deleted",
@@ -70,6 +70,20 @@ export const ENGINE: readonly Mutant[] = [
         file: JOURNAL,
         find: "if (changes === 0 && this.store.claimOwner(claim.kind, claim.value)?.orderId !== order.id) return claim;",
         replace: "void changes;",
+      },
+    ],
+  },
+  {
+    name: "a group that is given up stays",
+    plants:
+      "A group with one step that cannot be written is committed as far as it came, before it is written step by step.",
+    breaks: [18, 19, 20],
+    first: "crashes",
+    edits: [
+      {
+        file: JOURNAL,
+        find: "this.#sql.rollback.run();\n    this.#begin();",
+        replace: "this.#sql.commit.run();\n    this.#begin();",
       },
     ],
   },
