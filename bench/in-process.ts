@@ -131,7 +131,7 @@ async function live(n: number): Promise<void> {
       country: 1 + (Math.floor(n / SERVICES.length) % COUNTRIES),
     },
     emptyBody: false,
-    client: `10.0.0.${n % 250}`,
+    client: `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`,
     idempotencyKey: null,
     bearer: null,
     unpaidBearer: null,

@@ -2,7 +2,7 @@
  * A database that counts its commits and, when asked, keeps every statement that it runs, so that bare bun:sqlite can write the very same
  * rows afterwards, in the same transactions: the floor under whatever wrote them first.
  */
-import { Database, type SQLQueryBindings } from "bun:sqlite";
+import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { configure, migrate } from "../actors/runtime/schema.ts";
 
 type Values = readonly SQLQueryBindings[];
@@ -14,6 +14,7 @@ const SAVEPOINT = /^(?:SAVEPOINT|RELEASE|ROLLBACK TO)/;
 export class RecordedDatabase extends Database {
   commits = 0;
   readonly #written: [string, Values][] | null;
+  readonly #seen = new WeakSet<Statement>();
 
   /** @param records whether statements are kept; that takes time and memory. */
   constructor(path: string, { records }: { readonly records: boolean }) {
@@ -30,8 +31,19 @@ export class RecordedDatabase extends Database {
     sql: string,
     params?: Params,
   ): ReturnType<typeof Database.prototype.prepare<Row, Params>> {
-    const statement = super.prepare<Row, Params>(sql, params);
-    if (sql !== "COMMIT" && this.#written === null) return statement;
+    return this.#watched(sql, super.prepare<Row, Params>(sql, params));
+  }
+
+  override query<Row, Params extends SQLQueryBindings | SQLQueryBindings[]>(
+    sql: string,
+  ): ReturnType<typeof Database.prototype.query<Row, Params>> {
+    return this.#watched(sql, super.query<Row, Params>(sql));
+  }
+
+  /** The statement itself, with a `run` that takes note. */
+  #watched<S extends Statement>(sql: string, statement: S): S {
+    if ((sql !== "COMMIT" && this.#written === null) || this.#seen.has(statement)) return statement;
+    this.#seen.add(statement);
     const run = statement.run.bind(statement);
     statement.run = (...values) => {
       const changes = run(...values);
