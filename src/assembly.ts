@@ -163,7 +163,7 @@ export function assemble(options: AssemblyOptions) {
           network: bound.network,
           ownPubkey: bound.nodePubkey,
           // Claims of other orders are met when this one claims; only an invoice of our own is found here.
-          isTaken: (paymentHash) => store.orderByPaymentHash(paymentHash) !== null,
+          isTaken: (paymentHash) => store.idByPaymentHash(paymentHash) !== null,
         }),
       ),
       ...noticeEffects(notifier),

@@ -96,8 +96,8 @@ const orNull = (row: State | null): Order | null => (row ? upcast(row.state) : n
 export class Store {
   readonly db: Database;
   readonly #byId: Statement<State, [string]>;
-  readonly #byHash: Statement<State, [string]>;
-  readonly #byActivation: Statement<State, [string]>;
+  readonly #byHash: Statement<{ id: OrderId }, [string]>;
+  readonly #byActivation: Statement<{ id: OrderId }, [string]>;
   readonly #due: Statement<{ id: OrderId }, [number, number]>;
   readonly #nextDue: Statement<{ due: number }, []>;
   readonly #watchedAfter: Statement<{ activationId: string }, [string, number]>;
@@ -110,10 +110,8 @@ export class Store {
   constructor(db: Database) {
     this.db = db;
     this.#byId = db.prepare("SELECT state FROM orders WHERE id = ?");
-    this.#byHash = db.prepare("SELECT state FROM orders WHERE payment_hash = ?");
-    this.#byActivation = db.prepare(
-      "SELECT state FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1",
-    );
+    this.#byHash = db.prepare("SELECT id FROM orders WHERE payment_hash = ?");
+    this.#byActivation = db.prepare("SELECT id FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1");
     this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
     this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");
     this.#watchedAfter = db.prepare(
@@ -134,12 +132,14 @@ export class Store {
     return orNull(this.#byId.get(id));
   }
 
-  orderByPaymentHash(hash: string): Order | null {
-    return orNull(this.#byHash.get(hash));
+  /** Which order the invoice of this hash is for. */
+  idByPaymentHash(hash: string): OrderId | null {
+    return this.#byHash.get(hash)?.id ?? null;
   }
 
-  orderByActivation(activationId: string): Order | null {
-    return orNull(this.#byActivation.get(activationId));
+  /** The last order that had this number. */
+  idByActivation(activationId: string): OrderId | null {
+    return this.#byActivation.get(activationId)?.id ?? null;
   }
 
   /** Ids of orders whose deadline passed, earliest first. */

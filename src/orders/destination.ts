@@ -50,7 +50,7 @@ export function readDestination(
 /** Whether a hash is claimed for the refund of another order than this one, or is that of an invoice of ours. */
 export function isTaken(store: Store, paymentHash: string, orderId: string | null): boolean {
   const owner = store.claimOwner("refund_hash", paymentHash)?.orderId;
-  return (owner !== undefined && owner !== orderId) || store.orderByPaymentHash(paymentHash) !== null;
+  return (owner !== undefined && owner !== orderId) || store.idByPaymentHash(paymentHash) !== null;
 }
 
 /** Two refunds to one invoice would lose the second: the network pays a hash once. */

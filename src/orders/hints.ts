@@ -4,6 +4,7 @@
  */
 import type { OrderEvent } from "../../actors/order/events.ts";
 import type { Order } from "../../actors/order/state.ts";
+import type { OrderId } from "../../actors/order/terms.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import type { World } from "../../actors/runtime/world.ts";
@@ -28,8 +29,8 @@ export class Hints {
   /** A webhook named this activation. Never fails. */
   heard(activationId: string): void {
     try {
-      const order = this.#options.journal.store.orderByActivation(activationId);
-      if (order) this.#tell(order);
+      const id = this.#options.journal.store.idByActivation(activationId);
+      if (id) this.#tell(id);
       else this.#keep(activationId);
     } catch (error) {
       this.#options.failed(error);
@@ -42,11 +43,11 @@ export class Hints {
       if (event.type !== "NumberBought") continue;
       const { activationId } = event.number;
       const waiting = this.#options.journal.db.query("SELECT 1 FROM hints WHERE activation_id = ?").get(activationId);
-      if (waiting) this.#tell(order);
+      if (waiting) this.#tell(order.id);
     }
   }
 
-  #tell({ id }: Order): void {
+  #tell(id: OrderId): void {
     this.#options.supervisor.tell(id, { type: "Hinted" }).catch(this.#options.failed);
   }
 

@@ -1,7 +1,7 @@
 /** From the node's word to the order: each settlement becomes one command. */
 
 import { evolve } from "../../actors/order/evolve.ts";
-import type { Order } from "../../actors/order/state.ts";
+import type { OrderId } from "../../actors/order/terms.ts";
 import { Quarantined } from "../../actors/runtime/actor.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
 import { upcast } from "../../actors/runtime/store.ts";
@@ -23,10 +23,10 @@ export interface SettleOptions {
 /** Resolves once the settlement is durable. Idempotent; settlements of other people's invoices change nothing. */
 export async function settle(settlement: Settlement, options: SettleOptions): Promise<void> {
   const { paymentHash, settledAt, receivedMsats } = settlement;
-  const order = options.journal.store.orderByPaymentHash(paymentHash) ?? (await revive(paymentHash, options));
-  if (!order) return;
+  const id = options.journal.store.idByPaymentHash(paymentHash) ?? (await revive(paymentHash, options));
+  if (!id) return;
   try {
-    await options.supervisor.tell(order.id, { type: "Settled", settledAt, receivedMsats });
+    await options.supervisor.tell(id, { type: "Settled", settledAt, receivedMsats });
   } catch (error) {
     // One that was set aside must not hold up the settlements of all others; a person looks into it.
     if (!(error instanceof Quarantined)) throw error;
@@ -45,7 +45,7 @@ export function saveCursor(journal: Journal, position: string): Promise<void> {
 }
 
 /** Late money for an order whose row is gone: its tombstone becomes a lapsed order again. */
-async function revive(paymentHash: string, { world, journal }: SettleOptions): Promise<Order | null> {
+async function revive(paymentHash: string, { world, journal }: SettleOptions): Promise<OrderId | null> {
   const row = journal.db
     .query<{ state: string }, [string]>("SELECT state FROM tombstones WHERE payment_hash = ?")
     .get(paymentHash);
@@ -61,5 +61,5 @@ async function revive(paymentHash: string, { world, journal }: SettleOptions): P
     ...none,
   });
   if (result.kind === "refused") throw result.error;
-  return order;
+  return order.id;
 }

@@ -264,7 +264,7 @@ export class Purchases {
   #isNobodys(activationId: string, key: string): boolean {
     const answered = this.#answered.get(activationId);
     if (answered !== undefined && answered !== key) return false;
-    return this.#options.journal.store.orderByActivation(activationId) === null;
+    return this.#options.journal.store.idByActivation(activationId) === null;
   }
 
   /** Ids in this lane that are there before we buy: whosever they are, this buy is none of them. */

@@ -64,7 +64,7 @@ describe("news about an activation", () => {
   });
 
   test("never fails, whatever is wrong with the journal or the order", async () => {
-    const { withNumber, hints, world, db, failures } = hinting();
+    const { withNumber, hints, world, db, supervisor, failures } = hinting();
     await withNumber(1);
     (db as BrittleDatabase).failCommits = true;
     hints.heard(activation(1));
@@ -73,7 +73,9 @@ describe("news about an activation", () => {
     expect(failures).toHaveLength(2);
     (db as BrittleDatabase).failCommits = false;
     db.run("UPDATE orders SET state = 'nonsense' WHERE id = ?", [idOf(1)]);
+    supervisor.evict(idOf(1));
     hints.heard(activation(1));
+    await world.settle();
     expect(failures).toHaveLength(3);
   });
 });

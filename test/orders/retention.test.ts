@@ -419,7 +419,7 @@ describe("scrubbing", () => {
     expect(order(1)).toMatchObject({ id: before.id, seq: before.seq, payment: before.payment });
     expect(order(1).state).toEqual({ kind: "done", as: "completed", number: null });
     expect(isReplayable(1)).toBe(true);
-    expect(store.orderByActivation(numberOf(1, 0).activationId)).toBeNull();
+    expect(store.idByActivation(numberOf(1, 0).activationId)).toBeNull();
   });
 
   test("leaves no trace among thousands of rows either", async () => {
