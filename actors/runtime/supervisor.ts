@@ -155,7 +155,8 @@ export class Supervisor {
     if (order instanceof Error) return order;
     this.#makeRoom();
     const actor = new Actor(order, this.#around);
-    this.#residents.set(id, actor);
+    // Its own text of the id, not another copy of it.
+    this.#residents.set(order.id, actor);
     return actor;
   }
 
