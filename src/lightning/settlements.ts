@@ -18,8 +18,8 @@ const HEALTHY_MS = 60_000;
 const OVERLAP_MS = 900_000;
 /** How far the first look reaches without a cursor: the stream replays nothing then. Longer gaps are looked up by hash. */
 const FIRST_LOOK_MS = 86_400_000;
-/** Hashes handed over in this life, so that a poll does not repeat them every minute: as long as it lists them, and a little more. */
-const KNOWN = { most: 10_000, forMs: 2 * OVERLAP_MS };
+/** Hashes handed over in this life, so that a poll does not repeat them every minute; no longer than a few polls after the last that lists them. */
+const KNOWN = { most: 10_000, forMs: 5 * POLL_MS };
 
 export interface FeedOptions extends HandoverOptions {
   readonly node: LightningNode;
