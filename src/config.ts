@@ -217,7 +217,7 @@ export const SETTINGS = [
   { group: "Limits", name: "MAX_UNPAID", fallback: "10000", help: "Unpaid orders open at once in all." },
   { group: "Limits", name: "CREATE_PER_MINUTE", fallback: "30", help: "New orders per address and minute." },
   { group: "Limits", name: "READ_PER_MINUTE", fallback: "600", help: "Other requests per address and minute." },
-  { group: "Limits", name: "MAX_RESIDENTS", fallback: "100000", help: "Orders kept in memory; others wake on demand." },
+  { group: "Limits", name: "MAX_RESIDENTS", fallback: "20000", help: "Orders kept in memory; others wake on demand." },
   { group: "Sandbox", name: "SANDBOX_PORT", fallback: "", help: "Port of the loopback peers; default PORT + 1." },
   {
     group: "Sandbox",
