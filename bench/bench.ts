@@ -5,12 +5,13 @@
  *   bun bench/bench.ts --quick             under two minutes; prints only
  *   bun bench/bench.ts --gate              under forty seconds; prints only
  *   bun bench/bench.ts --only=poll,catalog some rows; prints only
- *   bun bench/bench.ts --only=memory --minutes=60
+ *   bun bench/bench.ts --only=memory --minutes=60 --write
+ *                                          an hour on its own, written into the results and the page of the last full run, which then keeps it
  *
  * It never fails for a figure, only when it could not measure.
  */
 import { cpus, loadavg, totalmem } from "node:os";
-import { writePage } from "./page.ts";
+import { lastReport, writePage } from "./page.ts";
 import { cleanUp, cleanUpWhenInterrupted } from "./processes.ts";
 import { print, type Report, type Row } from "./report.ts";
 import type { Extent } from "./rounds.ts";
@@ -72,8 +73,12 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
 
 /** What the gate has time for. */
 const IN_GATE = new Set(["poll", "challenge", "presigned", "macaroon"]);
-/** Its slope says nothing after seconds. */
-const NOT_IN_QUICK = new Set(["memory"]);
+/** What takes an hour to say anything: a full run shows what was last measured apart. */
+const APART = new Set(["memory"]);
+const inRun = (name: string): boolean => {
+  if (only) return only.includes(name);
+  return gate ? IN_GATE.has(name) : !APART.has(name);
+};
 
 const unknown = only?.find((name) => !Object.hasOwn(ROWS, name));
 if (unknown !== undefined) {
@@ -87,7 +92,7 @@ const rows: Row[] = [];
 cleanUpWhenInterrupted();
 try {
   for (const [name, measure] of Object.entries(ROWS)) {
-    if (only ? !only.includes(name) : (gate && !IN_GATE.has(name)) || (quick && NOT_IN_QUICK.has(name))) continue;
+    if (!inRun(name)) continue;
     const row = await measure();
     rows.push(row);
     print(row);
@@ -107,4 +112,14 @@ const report: Report = {
   loadBefore,
   rows,
 };
-if (!quick && !only) await writePage(report);
+const isApart = (row: Row): boolean => row.apart !== undefined;
+if (!quick && !only) {
+  const before = await lastReport();
+  await writePage({ ...report, rows: [...rows, ...before.rows.filter(isApart)] });
+} else if (flags.has("--write")) {
+  const before = await lastReport();
+  const command = `bun bench/bench.ts ${process.argv.slice(2).join(" ")}`;
+  const apart = rows.map((row): Row => ({ ...row, apart: { takenAt, command, loadBefore } }));
+  const others = before.rows.filter(({ id }) => !rows.some((row) => row.id === id));
+  await writePage({ ...before, rows: [...others, ...apart] });
+}

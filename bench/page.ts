@@ -1,10 +1,14 @@
-/** Writes `bench/results.json`, and `docs/performance.md` with its plots, from one run. The words about limits are in `limits.md`. */
+/**
+ * Writes `bench/results.json`, and `docs/performance.md` with its plots, from one run and from the rows that were measured apart. The words
+ * about limits are in `limits.md`.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { bars, lines } from "./plot.ts";
 import { cells, type Report, type Row } from "./report.ts";
 
 const ROOT = join(import.meta.dir, "..");
+const RESULTS = join(ROOT, "bench/results.json");
 const PLOTS = "docs/performance";
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -24,7 +28,15 @@ function aims(rows: readonly Row[]): string {
 }
 
 async function section(row: Row): Promise<string> {
-  const parts = [`## ${row.work}`, table(["figure", "median or best", "spread", "aim", "met"], row.figures.map(cells))];
+  const { apart } = row;
+  const taken = apart
+    ? [`Measured apart: ${apart.takenAt}, \`${apart.command}\`, load average ${apart.loadBefore.toFixed(1)}.`]
+    : [];
+  const parts = [
+    `## ${row.work}`,
+    ...taken,
+    table(["figure", "median or best", "spread", "aim", "met"], row.figures.map(cells)),
+  ];
   const write = async (file: string, title: string, content: string) => {
     await Bun.write(join(ROOT, PLOTS, file), content);
     parts.push(`![${title}](performance/${file})`);
@@ -52,9 +64,14 @@ async function section(row: Row): Promise<string> {
   return parts.join("\n\n");
 }
 
+/** What was written last. @throws Error when there is nothing */
+export async function lastReport(): Promise<Report> {
+  return (await Bun.file(RESULTS).json()) as Report;
+}
+
 export async function writePage(report: Report): Promise<void> {
   mkdirSync(join(ROOT, PLOTS), { recursive: true });
-  await Bun.write(join(ROOT, "bench/results.json"), `${JSON.stringify(report, null, 2)}\n`);
+  await Bun.write(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
   const { machine, takenAt, loadBefore } = report;
   const limits = await Bun.file(join(import.meta.dir, "limits.md")).text();
   const sections: string[] = [];

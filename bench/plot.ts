@@ -60,6 +60,7 @@ interface Axis {
 
 const STEPS = [1, 2, 5, 10] as const;
 const MARKS = 5;
+const PERCENTILE = "percentile";
 
 /** Round values from `least` to at least `most`, evenly apart. */
 function even(least: number, most: number): Axis {
@@ -90,22 +91,23 @@ function nines(percentiles: readonly number[]): Axis {
   return { at: (value) => (depth(value) - least) / (most - least || 1), marks: percentiles };
 }
 
-function xAxis(xs: readonly number[], isPercentile: boolean): Axis {
+function xAxis(xs: readonly number[], { x, linear = false }: Plot): Axis {
   const [least, most] = [Math.min(...xs), Math.max(...xs)];
-  if (isPercentile) return nines(xs);
-  if (least <= 0 || most / least <= 99) return even(least, most);
+  if (x === PERCENTILE) return nines(xs);
+  if (linear || least <= 0 || most / least <= 99) return even(least, most);
   return { at: (value) => Math.log(value / least) / Math.log(most / least), marks: xs };
 }
 
 /**
  * Lines over percentiles, which are times and drawn with a logarithmic y axis; else from 0. x is logarithmic when it spans more than two powers
- * of ten.
+ * of ten, unless it is to be linear.
  */
-export function lines({ title, x, y, series }: Plot): string {
+export function lines(plot: Plot): string {
+  const { title, x, y, series } = plot;
   const xs = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b);
   const values = series.flatMap(({ points }) => points.map(([, value]) => value));
-  const isPercentile = x === "percentile";
-  const across = xAxis(xs, isPercentile);
+  const isPercentile = x === PERCENTILE;
+  const across = xAxis(xs, plot);
   const most = Math.max(...values) || 1;
   const up = isPercentile && Math.min(...values) > 0 ? doubling(Math.min(...values), most) : even(0, most);
   const top = 66 + series.length * 16;

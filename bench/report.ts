@@ -23,6 +23,8 @@ export interface Plot {
   readonly title: string;
   readonly x: string;
   readonly y: string;
+  /** Never logarithmic along x, however far it reaches: time. */
+  readonly linear?: boolean;
   readonly series: readonly Series[];
 }
 
@@ -32,6 +34,8 @@ export interface Row {
   readonly figures: readonly Figure[];
   readonly servers?: readonly Measured[];
   readonly plot?: Plot;
+  /** Of a row that was measured on its own. */
+  readonly apart?: { readonly takenAt: string; readonly command: string; readonly loadBefore: number };
 }
 
 export interface Report {

@@ -45,7 +45,7 @@ function mixOf(held: readonly Held[]): string[] {
   ]);
 }
 
-/** Requests at their pace for `seconds`, about orders that wait meanwhile; these get their SMS at the end. @returns how many were answered */
+/** Requests at their pace for `seconds`, about orders that wait meanwhile and get their SMS then. @returns how many were answered */
 async function shift(product: Product, peers: Peers, seconds: number, from: number): Promise<number> {
   const held = await waitingOrders(product, peers, POLLED);
   const requestsFile = scratch("mixed-requests.json");
@@ -53,11 +53,13 @@ async function shift(product: Product, peers: Peers, seconds: number, from: numb
   const pace = { connections: 16, perSecond: REQUESTS_PER_SECOND };
   const job: LoadJob = { ...pace, port: product.port, seconds, requestsFile, from };
   const { requests } = await result<LoadResult>([join(import.meta.dir, "..", "load.ts"), JSON.stringify(job)]);
-  for (const one of held) {
+  const end = async (one: Held) => {
     const { phoneNumber } = await read(product, one);
     await peers.control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
     await until(product, one, ({ code }) => code !== null, POLL_EVERY_MS);
-  }
+  };
+  // One that does not get there ends by its own deadlines.
+  await Promise.allSettled(held.map(end));
   return requests;
 }
 
@@ -114,7 +116,8 @@ export async function memory({ seconds }: { readonly seconds: number }): Promise
   const measured = samples.slice(from);
   const { value, low, high } = slope(measured);
   const held = measured.map(([, mb]) => mb);
-  const points = thinned(samples, PLOTTED);
+  const points = thinned(samples, PLOTTED).map(([at, mb]): [number, number] => [at / 60, mb]);
+  const isWarm = ([minutes]: readonly [number, number]) => minutes * 60 >= seconds * WARM_UP;
   return {
     id: "memory",
     work: "Memory under mixed work: polls, challenges, purchases to their end, rejected credentials, catalog",
@@ -141,11 +144,12 @@ export async function memory({ seconds }: { readonly seconds: number }): Promise
     plot: {
       file: "memory.svg",
       title: "Memory under mixed work",
-      x: "s",
+      x: "min",
       y: "MB",
+      linear: true,
       series: [
-        { name: "warm-up", points: points.filter(([at]) => at < seconds * WARM_UP) },
-        { name: "measured", points: points.filter(([at]) => at >= seconds * WARM_UP) },
+        { name: "warm-up", points: points.filter((point) => !isWarm(point)) },
+        { name: "measured", points: points.filter(isWarm) },
       ],
     },
   };
