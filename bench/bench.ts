@@ -26,6 +26,7 @@ import { macaroon } from "./rows/macaroon.ts";
 import { memory } from "./rows/memory.ts";
 import { poll } from "./rows/poll.ts";
 import { provider } from "./rows/provider.ts";
+import { resident } from "./rows/resident.ts";
 import { restart } from "./rows/restart.ts";
 import { webhook } from "./rows/webhook.ts";
 
@@ -61,6 +62,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   macaroon: () => macaroon({ quick }),
   catalog: () => catalog(extent),
   restart: () => restart(sizes),
+  resident: () => resident({ awake: quick ? 20_000 : 100_000, stored: most }),
   journal: () => journal({ groups: 8, rounds: quick ? 3 : 7, stored: most }),
   deadlines: () => deadlines(quick ? { armed: 10_000, seconds: 2 } : { armed: 100_000, seconds: 10 }),
   growth: () => growth(extent, most),
