@@ -42,8 +42,15 @@ export function thinned(points: readonly Point[], count: number): Point[] {
   });
 }
 
+/** The lowest of each stretch of `size` points: what a collector that comes now and then had left. */
+export function floors(points: readonly Point[], size: number): Point[] {
+  return Array.from({ length: Math.floor(points.length / size) }, (_, n) =>
+    points.slice(n * size, (n + 1) * size).reduce((lowest, point) => (point[1] < lowest[1] ? point : lowest)),
+  );
+}
+
 /** Samples that follow each other closely are much alike, and as independent ones would promise too much: means of so many stretches do. */
-const STRETCHES = 12;
+export const STRETCHES = 12;
 
 /** Least squares over the means of equal stretches of the points, which are ordered by x. @throws RangeError for too few points */
 export function slope(points: readonly Point[]): Slope {

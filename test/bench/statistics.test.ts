@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { slope, thinned } from "../../bench/statistics.ts";
+import { floors, slope, thinned } from "../../bench/statistics.ts";
 
 /** A level that rises by `perStep` under a sawtooth, as a collected heap does. */
 const sawtooth = (count: number, perStep: number): [number, number][] =>
@@ -19,6 +19,17 @@ describe("the slope", () => {
     expect(() => slope(sawtooth(11, 1))).toThrow(RangeError);
     expect(slope(sawtooth(12, 7)).value).toBeGreaterThan(6);
   });
+});
+
+test("floors of a sawtooth are its lowest points, and rise as it does", () => {
+  const left = floors(sawtooth(700, 0.5), 7);
+  expect(left).toHaveLength(100);
+  expect(left.slice(0, 3)).toEqual([
+    [0, 100],
+    [7, 103.5],
+    [14, 107],
+  ]);
+  expect(slope(left).value).toBeCloseTo(0.5, 6);
 });
 
 test("thinned points are means, in order, no more than asked for", () => {
