@@ -33,10 +33,10 @@ const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 /** 100,000 invoices in one look back; a node with more needs a shorter one. */
 const MAX_PAGES = 500;
 /**
- * An invoice is listed by the time of its creation, not of its settlement. Ours live minutes, so one that settled at or
- * after `since` was created less than an hour before it, clocks a little apart included.
+ * An invoice is listed by the time of its creation, not of its settlement. Ours live five minutes at most, so one that settled at or
+ * after `since` was created less than a quarter of an hour before it, clocks five minutes apart included. Each look reads all of them, paid or not.
  */
-const CREATED_BEFORE_SETTLED_S = 3600;
+const CREATED_BEFORE_SETTLED_S = 900;
 
 /**
  * The preimage is chosen here, so that an invoice whose answer was lost can be asked for. Nobody keeps it: until it is paid

@@ -438,7 +438,7 @@ describe("settlements of the past", () => {
   const page = (invoices: unknown[], first = 0, last = 0) =>
     json({ invoices, last_index_offset: String(last), first_index_offset: String(first) });
 
-  test("asks for an hour before, and keeps what settled since, to the second", async () => {
+  test("asks for a quarter of an hour before, and keeps what settled since, to the second", async () => {
     lnd.on(LIST, () =>
       page(
         [settled(hash(1), 1, NOW - 1), settled(hash(2), 2, NOW), invoice(hash(3)), settled(hash(4), 3, NOW + 5)],
@@ -449,7 +449,7 @@ describe("settlements of the past", () => {
     const found = await lnd.node.settledSince(NOW * 1000 + 900);
     expect(found.map(({ paymentHash }) => paymentHash)).toEqual([hash(2), hash(4)]);
     expect(lnd.paths()).toEqual([
-      `${LIST}reversed=true&num_max_invoices=200&creation_date_start=${NOW - 3600}&index_offset=0`,
+      `${LIST}reversed=true&num_max_invoices=200&creation_date_start=${NOW - 900}&index_offset=0`,
     ]);
   });
 
