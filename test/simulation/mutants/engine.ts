@@ -23,7 +23,8 @@ export const ENGINE: readonly Mutant[] = [
   {
     name: "a full disk is ignored",
     plants: "A COMMIT that failed is answered like one that did not.",
-    breaks: [18, 19, 20, 22],
+    // What was answered is lost: also whose a hash to refund to is (7), and that a number was bought (12).
+    breaks: [7, 12, 18, 19, 20, 22],
     first: "crashes",
     edits: [
       {
