@@ -89,6 +89,20 @@ export const ENGINE: readonly Mutant[] = [
     ],
   },
   {
+    name: "a lost claim is taken for written",
+    plants:
+      "A step that another order's claim shut out is acknowledged with the group, though nothing of it was written.",
+    breaks: [7, 18, 20, 22],
+    first: "crashes",
+    edits: [
+      {
+        file: JOURNAL,
+        find: "if (group.every(({ work }) => this.#writeStep(work) === null)) return group.map(() => COMMITTED);",
+        replace: "for (const { work } of group) this.#writeStep(work);\n      return group.map(() => COMMITTED);",
+      },
+    ],
+  },
+  {
     name: "savepoint not rolled back",
     plants: "A step that was refused in the middle leaves the rows it had written.",
     breaks: [18, 19, 20],
