@@ -58,6 +58,10 @@ export class Inbox {
   #pace = RENTAL_POLL_MS;
   #polling = false;
   #stopped = true;
+  /** When the last list that came in full was begun; null before the first. */
+  #listedAt: Millis | null = null;
+  /** Looks that failed: the next list has them made again. */
+  readonly #owed = new Set<string>();
   /** The next poll is not begun earlier, whoever waits. */
   #notBefore: Millis = 0;
 
@@ -108,6 +112,7 @@ export class Inbox {
   lookFailed(activationId: string): void {
     if (this.#options.store.watcherOf(activationId) === null) return;
     this.#newest.delete(activationId);
+    this.#owed.add(activationId);
     this.#pace = RENTAL_POLL_MS;
     this.#arm();
   }
@@ -125,6 +130,7 @@ export class Inbox {
     this.#count(kind, -1);
     this.#fresh.delete(activationId);
     this.#missing.delete(activationId);
+    this.#owed.delete(activationId);
   }
 
   #count(kind: Kind, orders: number): void {
@@ -153,7 +159,10 @@ export class Inbox {
     const { world, provider, pollFailed } = this.#options;
     const begunAt = world.now();
     try {
-      if (this.watching > 0) this.#compare(await provider.active());
+      if (this.watching > 0) {
+        this.#compare(await provider.active());
+        this.#listedAt = begunAt;
+      }
     } catch (error) {
       pollFailed(error);
     } finally {
@@ -208,18 +217,28 @@ export class Inbox {
   }
 
   /**
-   * @param message what is new. Its order has it already when a webhook was faster, as it nearly always is: to look again would cost a call,
-   * and those of a busy time would all be made at once, before the codes that came meanwhile.
+   * @param message what is new, as the list shows it
    * @returns whether anybody wants to know.
    */
   #tell(activationId: string, message: ActiveActivation["message"] = null): boolean {
     const { store, hint } = this.#options;
+    const isOwed = this.#owed.delete(activationId);
     const orderId = store.watcherOf(activationId);
     if (orderId === null || this.#setAside.has(orderId)) return false;
-    const last = message && store.messages(orderId).at(-1);
-    if (last && last.code === message.code && last.text === message.text) return false;
+    if (message && !isOwed && this.#isKnown(orderId, message)) return false;
     hint(orderId, activationId);
     return true;
+  }
+
+  /**
+   * Whether the order has what is new already, as it mostly does when there is a webhook: to look again would cost a call, and those of a
+   * busy time would all be made at once, before the codes that came meanwhile. It counts only when it was stored since the last list was
+   * begun: that look saw everything up to it, while before an older message of the same words others may have come.
+   */
+  #isKnown(orderId: OrderId, { code, text }: NonNullable<ActiveActivation["message"]>): boolean {
+    const last = this.#options.store.messages(orderId).at(-1);
+    const isNew = last !== undefined && this.#listedAt !== null && last.storedAt >= this.#listedAt;
+    return isNew && last.code === code && last.text === text;
   }
 }
 

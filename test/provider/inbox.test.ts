@@ -24,8 +24,8 @@ const row = (n: number, newest: string | null = null, message: ActiveActivation[
 /** The rows that the journal would have written: where each order stands, by its activation. */
 class Rows {
   readonly #orders = new Map<string, Order>();
-  /** Messages of every order, oldest first. */
-  readonly messages: NonNullable<ActiveActivation["message"]>[] = [];
+  /** Messages of every order, oldest first; stored at the start where nothing else is said. */
+  readonly messages: (NonNullable<ActiveActivation["message"]> & { readonly storedAt?: number })[] = [];
   readonly store: InboxOptions["store"] = {
     stakes: () => [...this.#orders.values()].map(({ state: { kind } }) => ({ ...NO_SUMS, kind, orders: 1 })),
     watchedAfter: (after, limit) =>
@@ -41,11 +41,11 @@ class Rows {
     kindOf: (id) => this.#orders.values().find((order) => order.id === id)?.state.kind ?? null,
     messages: () =>
       this.messages.map((message, n) => ({
+        storedAt: START,
         ...message,
         id: String(n),
         sender: null,
         receivedAt: null,
-        storedAt: START,
       })),
   };
 
@@ -229,18 +229,47 @@ describe("news", () => {
     const [code, text] = ["123456", "Your code is 123456"];
     const at = inbox();
     at.inbox.start();
-    at.follow(1, "delivered", 1);
-    at.messages.push({ code, text });
+    at.follow(1, "waiting", 1);
+    at.listed = [row(1)];
+    await at.world.advance(5 * SECOND);
+    at.messages.push({ code, text, storedAt: at.world.now() });
     at.listed = [row(1, "first", { code, text })];
     await at.world.advance(5 * SECOND);
     expect(at.hints).toEqual([]);
     at.listed = [row(1, "second", { code, text: "Use 123456 to log in" })];
     await at.world.advance(5 * SECOND);
     expect(at.hints).toHaveLength(1);
-    at.messages.push({ code: "777777", text: null });
+    at.messages.push({ code: "777777", text: null, storedAt: at.world.now() });
     at.listed = [row(1, "first", { code, text })];
     await at.world.advance(5 * SECOND);
     expect(at.hints).toHaveLength(2);
+  });
+
+  test("in the words of the last message that is stored is told when that came before the last list: others may lie between", async () => {
+    const message = { code: "123456", text: "Your code is 123456" };
+    const at = inbox();
+    at.inbox.start();
+    at.follow(1, "renting");
+    at.messages.push(message);
+    at.listed = [row(1)];
+    await at.world.advance(MINUTE);
+    at.listed = [row(1, "first", message)];
+    await at.world.advance(2 * MINUTE);
+    expect(at.hints).toEqual([idOf(1)]);
+  });
+
+  test("in the words of the last message that is stored is told after a look that failed: that was for another one", async () => {
+    const message = { code: "123456", text: "Your code is 123456" };
+    const at = inbox();
+    at.inbox.start();
+    at.follow(1, "renting");
+    at.messages.push(message);
+    at.listed = [row(1, "first", message)];
+    at.inbox.lookFailed(numberOf(1, 0).activationId);
+    await at.world.advance(15 * SECOND);
+    expect(at.hints).toEqual([idOf(1)]);
+    await at.world.advance(MINUTE);
+    expect(at.hints).toHaveLength(1);
   });
 
   test("is told again with the next poll after the look at the provider failed, and only then", async () => {
@@ -364,6 +393,16 @@ describe("after a restart", () => {
     expect(at.hints).toEqual([idOf(1)]);
     await at.world.advance(30 * SECOND);
     expect(at.hints).toEqual([idOf(1), idOf(2)]);
+  });
+
+  test("news in the words of the last message that is stored is told: others may have come while nobody polled", async () => {
+    const message = { code: "123456", text: "Your code is 123456" };
+    const at = inbox([1, "renting"]);
+    at.messages.push({ ...message, storedAt: START - MINUTE });
+    at.inbox.start();
+    at.listed = [row(1, "first", message)];
+    await at.world.advance(MINUTE);
+    expect(at.hints).toEqual([idOf(1)]);
   });
 
   test("an order that was set aside before counts for nothing", async () => {
