@@ -1,6 +1,5 @@
 /** Answers that are not refusals: JSON, text, and documents that can be cached and compressed. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import { sha256Hex } from "../sha256.ts";
 
 /** What a route says. The gate makes the one `Response` of it, because each header that is set on a finished one costs again. */
 export interface Reply {
@@ -39,7 +38,7 @@ export interface Representation {
 
 export function represent(text: string): Representation {
   const plain = new TextEncoder().encode(text);
-  const etag = `"${bytesToHex(sha256(plain)).slice(0, 32)}"`;
+  const etag = `"${sha256Hex(plain).slice(0, 32)}"`;
   return { etag, plain: new Blob([plain]), gzip: new Blob([Bun.gzipSync(plain)]) };
 }
 

@@ -4,8 +4,6 @@
  */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import type { MicroUsd, Sats } from "../../actors/order/money.ts";
 import { iso, type Millis, type World } from "../../actors/runtime/world.ts";
 import type { Names } from "../orders/request.ts";
@@ -39,7 +37,7 @@ export async function buildPage(content: PageContent, rate: Rate, terms: PageTer
   const { world, priceRule } = terms;
   const release = world.hold("catalog page");
   try {
-    const hash = sha256.create();
+    const hash = new Bun.CryptoHasher("sha256");
     const parts: Uint8Array[] = [];
     const encoder = new TextEncoder();
     const write = (text: string) => {
@@ -63,7 +61,7 @@ export async function buildPage(content: PageContent, rate: Rate, terms: PageTer
     }
     write(`${text}]}`);
     const json = join(parts);
-    const etag = `"${bytesToHex(hash.digest()).slice(0, 32)}"`;
+    const etag = `"${hash.digest("hex").slice(0, 32)}"`;
     return { etag, json: new Blob([json]), gzip: new Blob([await compress(json)]) };
   } finally {
     release();

@@ -5,10 +5,10 @@
  */
 import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Millis } from "../../actors/runtime/world.ts";
+import { sha256Hex } from "../sha256.ts";
 import type { Presentation, Presented } from "./authorization.ts";
 import { type Rights, readCaveats } from "./caveats.ts";
 import { LOCATIONS } from "./challenge.ts";
-import { sha256 } from "./hmac.ts";
 import { decodeIdentifier } from "./identifier.ts";
 import type { RootKeys } from "./keys.ts";
 import { verifyChain } from "./macaroon.ts";
@@ -99,7 +99,7 @@ export function prove({ macaroon, text, preimage }: Presented, keys: RootKeys): 
   if (preimage !== null && terms.preimage !== null && preimage !== terms.preimage) return null;
   const proof = preimage ?? terms.preimage;
   return {
-    paid: proof !== null && bytesToHex(sha256(hexToBytes(proof))) === identifier.paymentHash,
+    paid: proof !== null && sha256Hex(hexToBytes(proof)) === identifier.paymentHash,
     tokenId: identifier.tokenId,
     orderId: terms.orderId,
     paymentHash: identifier.paymentHash,

@@ -1,20 +1,12 @@
 /**
- * SHA-256, HMAC-SHA256 and HKDF-SHA256 of the runtime. Ten times as fast as in JavaScript, which matters because a forger decides how many
+ * HMAC-SHA256 and HKDF-SHA256 of the runtime. Ten times as fast as in JavaScript, which matters because a forger decides how many
  * links of a chain are computed before a forgery is found: 8 tokens of 64 caveats fit into one header.
  */
-
-const HASH_BYTES = 32;
-
-/** Into an array of our own: the one that the runtime would make is slower by more than the hash takes. */
-export function sha256(data: Uint8Array | string): Uint8Array {
-  const hash = new Uint8Array(HASH_BYTES);
-  Bun.SHA256.hash(data, hash);
-  return hash;
-}
 
 export const hmacSha256 = (key: Uint8Array, data: Uint8Array): Uint8Array =>
   new Uint8Array(new Bun.CryptoHasher("sha256", key).update(data).digest());
 
+const HASH_BYTES = 32;
 /** No salt means a hash's length of zeros (RFC 5869, section 2.2). */
 const NO_SALT = new Uint8Array(HASH_BYTES);
 /** The counter of the first block, which is the only one that 32 bytes need (RFC 5869, section 2.3). */

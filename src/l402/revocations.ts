@@ -4,7 +4,7 @@
  * be remembered, and no other order is touched.
  */
 import { concatBytes } from "@noble/hashes/utils.js";
-import { sha256 } from "./hmac.ts";
+import { sha256 } from "../sha256.ts";
 import { TOKEN_ID_BYTES } from "./identifier.ts";
 
 export interface Revocations {

@@ -4,8 +4,9 @@ import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import type { Judgement } from "../../src/l402/credential.ts";
-import { hkdfExpand, hkdfExtract, hmacSha256, sha256 as ourSha256 } from "../../src/l402/hmac.ts";
+import { hkdfExpand, hkdfExtract, hmacSha256 } from "../../src/l402/hmac.ts";
 import { ProvenCredentials } from "../../src/l402/proven.ts";
+import { sha256 as ourSha256 } from "../../src/sha256.ts";
 import { ascii, hex, issue, KEYS, NOW, ORDER, PREIMAGE, toHex, VALID_UNTIL, withCaveats } from "./fixtures.ts";
 
 const now: Judgement = { keys: KEYS, now: NOW, orderId: ORDER };
