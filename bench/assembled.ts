@@ -11,7 +11,7 @@ import { openJournal } from "../src/database.ts";
 import { loadRootKeys } from "../src/keyfile.ts";
 import type { LightningNode } from "../src/lightning/port.ts";
 import { loadNames } from "../src/names.ts";
-import { standardOutput } from "../src/ops/log-output.ts";
+import { LOG_WAITS_MS, standardOutput } from "../src/ops/log-output.ts";
 import { createLog } from "../src/ops/logs.ts";
 import { Metrics } from "../src/ops/metrics.ts";
 import { addressesOf, createPeers } from "../src/peers.ts";
@@ -30,7 +30,7 @@ export async function assembled(nodeFor: (node: LightningNode) => LightningNode 
     pretty: false,
     name: "l402-numbers",
     now: () => world.now(),
-    destination: standardOutput((run) => setTimeout(run, 10)),
+    destination: standardOutput((run) => setTimeout(run, LOG_WAITS_MS)),
   });
   const { names } = loadNames(config);
   const found = createPeers(world, config, addressesOf(config.peers, config.peers.url));

@@ -5,13 +5,13 @@
  */
 import { writeSync } from "node:fs";
 import { Elysia } from "elysia";
+import { LOG_WAITS_MS } from "../src/ops/log-output.ts";
 import type { FloorAnswer } from "./floor.ts";
 
 /** Where a credential, a body or another name of the client can stand; each is asked for once. */
 const HEADERS = ["content-length", "token", "grpc-metadata-token", "macaroon", "grpc-metadata-macaroon"];
 const ID_CHARACTERS = 12;
 const IDS_AT_A_TIME = 256;
-const LOG_MS = 10;
 
 /** Routes without parameters have none. */
 const idIn = (params: { readonly id?: string } | undefined): string | undefined => params?.id;
@@ -45,7 +45,7 @@ export function duties({ route, status, headers }: FloorAnswer, body: string | B
       setTimeout(() => {
         writeSync(1, lines);
         lines = "";
-      }, LOG_MS);
+      }, LOG_WAITS_MS);
     }
     const time = new Date().toISOString();
     lines += `{"level":"info","time":"${time}","name":"floor","requestId":"${id}","method":"${method}","route":"${route}","status":${status},"ms":${ms},"msg":"Answered"}\n`;

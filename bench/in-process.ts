@@ -16,7 +16,7 @@ import { RootKeys } from "../src/l402/keys.ts";
 import { ProvenCredentials } from "../src/l402/proven.ts";
 import { LateOutbox } from "../src/lightning/outbox.ts";
 import { loadNames } from "../src/names.ts";
-import { gather } from "../src/ops/log-output.ts";
+import { gather, LOG_WAITS_MS } from "../src/ops/log-output.ts";
 import { createLog } from "../src/ops/logs.ts";
 import { Metrics } from "../src/ops/metrics.ts";
 import type { Bearer } from "../src/orders/desk.ts";
@@ -82,7 +82,7 @@ const app = assemble({
     pretty: false,
     name: "l402-numbers",
     now,
-    destination: gather({ write: (text) => writeSync(logFile, text) }, (run) => setTimeout(run, 10)),
+    destination: gather({ write: (text) => writeSync(logFile, text) }, (run) => setTimeout(run, LOG_WAITS_MS)),
   }),
   metrics: new Metrics(),
   config,

@@ -14,7 +14,7 @@ import { type LoadedNames, loadNames } from "./names.ts";
 import { runBackup } from "./ops/backup.ts";
 import { runDoctor } from "./ops/doctor.ts";
 import { runHealthcheck } from "./ops/healthcheck.ts";
-import { standardOutput } from "./ops/log-output.ts";
+import { LOG_WAITS_MS, standardOutput } from "./ops/log-output.ts";
 import { createLog, type Log } from "./ops/logs.ts";
 import { runMacaroon } from "./ops/macaroon.ts";
 import { runRestore } from "./ops/restore.ts";
@@ -46,8 +46,6 @@ Settings are environment variables; .env.example lists them.
 
 /** A second signal, or this long after the first, ends the process at once. */
 const STOP_LIMIT_MS = 30_000;
-/** How long a line of the log may wait for others; real time, whatever a sandbox's clock does. */
-const LOG_WAITS_MS = 10;
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;

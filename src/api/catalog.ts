@@ -3,14 +3,15 @@ import { Elysia } from "elysia";
 import type { CatalogFilter, CatalogPage, CatalogReader } from "../catalog/port.ts";
 import type { Eventually } from "../orders/desk.ts";
 import { isProblem, type Problem, problem } from "../orders/problem.ts";
+import { remembering } from "../remembering.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { describe, type RouteDoc } from "./openapi.ts";
 import { cached, type Representation, represent } from "./replies.ts";
 import { targetOf } from "./target.ts";
 
 const MAX_FILTER = 64;
-const MAX_REMEMBERED = 1_000;
-const MAX_REMEMBERED_LENGTH = 256;
+/** Readers ask for few different things, and again and again. */
+const REMEMBERED = { most: 1_000, longest: 256 };
 const CATALOG_CACHING = "public, max-age=30";
 const SERVICES_CACHING = "public, max-age=300";
 const JSON_TYPE = "application/json";
@@ -19,7 +20,7 @@ export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly
   const services = servicesDocument(catalog);
   const list = ({ request }: Call): Answer => cached(request, services(), JSON_TYPE, SERVICES_CACHING);
 
-  const filterOf = remembering((url) => readFilter(targetOf({ url }).query));
+  const filterOf = remembering((url) => readFilter(targetOf({ url }).query), REMEMBERED);
   const offers = ({ request }: Call): Eventually<Answer> => {
     const filter = filterOf(request.url);
     if (isProblem(filter)) return filter;
@@ -53,19 +54,6 @@ function servicesDocument(catalog: CatalogReader): () => Representation {
     of = services;
     document = represent(JSON.stringify({ services: list }));
     return document;
-  };
-}
-
-/** Readers ask for few different things, and again and again. */
-function remembering<Read>(read: (url: string) => Read): (url: string) => Read {
-  const known = new Map<string, Read>();
-  return (url) => {
-    const before = known.get(url);
-    if (before !== undefined) return before;
-    const made = read(url);
-    if (known.size >= MAX_REMEMBERED) known.clear();
-    if (url.length <= MAX_REMEMBERED_LENGTH) known.set(url, made);
-    return made;
   };
 }
 

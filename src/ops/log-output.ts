@@ -14,8 +14,10 @@ export interface LogDestination {
 
 /** In characters; what waits longer than this is written at once. */
 const MOST_WAITING = 64 * 1024;
+/** How long a line may wait for others; real time, whatever a sandbox's clock does. */
+export const LOG_WAITS_MS = 10;
 
-/** @param later runs what it is given after some milliseconds of real time */
+/** @param later runs what it is given after `LOG_WAITS_MS` of real time */
 export function standardOutput(later: (run: () => void) => void): LogDestination {
   const output = pino.destination({ dest: 1, sync: true });
   const gathered = gather(output, later);

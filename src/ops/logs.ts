@@ -8,6 +8,7 @@
 import pino from "pino";
 import { prettyFactory } from "pino-pretty";
 import { iso, type Millis } from "../../actors/runtime/world.ts";
+import { remembering } from "../remembering.ts";
 import type { LogDestination } from "./log-output.ts";
 import { isSecretName, MASK, scrub, scrubText } from "./redact.ts";
 
@@ -136,7 +137,6 @@ function wrap(logger: pino.Logger, output: Output): Log {
 /** More members, or longer ones, are no longer a simple record. */
 const MOST_MEMBERS = 16;
 const MOST_TEXT = 256;
-const MOST_NAMES = 1_000;
 
 /**
  * The members of a simple record, one of words and numbers, scrubbed and as pino would write them; null for any other. Such a line
@@ -167,17 +167,11 @@ interface MemberName {
   readonly secret: boolean;
 }
 
-/** Nearly all names are written in our sources, and come again with every line. Null for what is no plain word. */
-const names = new Map<string, MemberName>();
-
-function nameOf(name: string): MemberName | null {
-  const known = names.get(name);
-  if (known !== undefined) return known;
-  const member = /^\w{1,48}$/.test(name) ? { text: `,"${name}":`, secret: isSecretName(name) } : null;
-  if (names.size >= MOST_NAMES) names.clear();
-  if (member) names.set(name, member);
-  return member;
-}
+/** How a member is named; null for what is no plain word. */
+const nameOf = remembering(
+  (name): MemberName | null => (/^\w{1,48}$/.test(name) ? { text: `,"${name}":`, secret: isSecretName(name) } : null),
+  { most: 1_000, longest: 48 },
+);
 
 const finite = (value: number): string | null => (Number.isFinite(value) ? String(value) : null);
 

@@ -6,6 +6,7 @@
  * Every pattern runs in linear time (no nested ambiguous repetition), and everything is bounded: text, depth, nodes.
  */
 import { isIPv6 } from "node:net";
+import { remembering } from "../remembering.ts";
 
 /** What stands where a secret was. */
 export const MASK = "[masked]";
@@ -33,24 +34,17 @@ const SECRET_NAMES = new Set(
 const SECRET_ENDINGS =
   /(?:authorization|macaroon|preimage|invoice|bolt11|paymentrequest|apikey|privatekey|secretkey|rootkey|secret|password|passphrase|token|credential|phonenumber|verificationcode|idempotencykey)s?(?:hex)?$/;
 
-/** What was said of a name; nearly all names are written in our sources, and come again with every line. */
-const judged = new Map<string, boolean>();
+/** Nearly all names are written in our sources, and come again with every line. */
+const REMEMBERED = { most: MAX_REMEMBERED, longest: MAX_REMEMBERED_LENGTH };
 
 /** Whether a field of this name is masked whatever it holds. */
-export function isSecretName(name: string): boolean {
-  const known = judged.get(name);
-  if (known !== undefined) return known;
+export const isSecretName = remembering((name) => {
   const plain = name
     .slice(0, 128)
     .toLowerCase()
     .replace(/[^a-z0-9]/g, "");
-  const secret = SECRET_NAMES.has(plain) || SECRET_ENDINGS.test(plain);
-  if (name.length <= MAX_REMEMBERED_LENGTH) {
-    if (judged.size >= MAX_REMEMBERED) judged.clear();
-    judged.set(name, secret);
-  }
-  return secret;
-}
+  return SECRET_NAMES.has(plain) || SECRET_ENDINGS.test(plain);
+}, REMEMBERED);
 
 /** What secrets look like inside a text, and what is left of them. The order matters: whole headers come first. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
