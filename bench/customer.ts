@@ -35,6 +35,10 @@ export async function read({ origin }: Product, { orderId, authorization }: Held
   return (await response.json()) as OrderView;
 }
 
+/** The SMS that the customer of this number waits for, given to the provider. */
+export const receive = ({ control }: Peers, phoneNumber: string | null): Promise<unknown> =>
+  control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
+
 /** Polls every `everyMs` until `done`. @throws Error after a minute, or when the order failed, with what the service said of it */
 export async function until(
   product: Product,
@@ -59,6 +63,6 @@ export async function until(
 export async function live(product: Product, peers: Peers, wanted: Wanted, everyMs: number): Promise<void> {
   const held = await buy(product, peers, wanted);
   const { phoneNumber } = await until(product, held, (order) => order.phoneNumber !== null, everyMs);
-  await peers.control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
+  await receive(peers, phoneNumber);
   await until(product, held, ({ code }) => code !== null, everyMs);
 }

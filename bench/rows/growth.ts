@@ -1,6 +1,6 @@
 /** What an order costs when a hundred times as many are stored: opening one and polling one, processor time, with 10,000 and 1,000,000 finished orders. */
 import { cpSync } from "node:fs";
-import type { Held } from "../customer.ts";
+import { type Held, read, receive, until } from "../customer.ts";
 import { COUNTER } from "../load.ts";
 import { get, newFolder, type Peers, type Product, post, startPeers, startProduct, UNPACED } from "../product.ts";
 import type { Row } from "../report.ts";
@@ -61,17 +61,8 @@ export async function growth(extent: Extent, many: number): Promise<Row> {
 }
 
 /** One order that is over, to copy: its SMS came, its code was read, and the time for more is past. */
-async function ended({ origin }: Product, { control }: Peers, { orderId, authorization }: Held): Promise<void> {
-  const ask = async () =>
-    (await (await fetch(`${origin}/v2/l402/order/${orderId}`, { headers: { authorization } })).json()) as {
-      readonly status: string;
-      readonly phoneNumber: string;
-    };
-  const { phoneNumber } = await ask();
-  await control("POST", "/sms", { phoneNumber, text: "Your code is 482913" });
-  for (let tries = 0; tries < 600; tries++) {
-    if ((await ask()).status === "completed") return;
-    await Bun.sleep(100);
-  }
-  throw new Error("An order did not end within a minute");
+async function ended(product: Product, peers: Peers, held: Held): Promise<void> {
+  const { phoneNumber } = await read(product, held);
+  await receive(peers, phoneNumber);
+  await until(product, held, ({ status }) => status === "completed", 100);
 }

@@ -3,7 +3,7 @@
  * one account, which then is the bound, and once with that pace raised, so that the machine is. The customers, the node and the provider
  * are of this machine too: their processor time a life stands beside the service's own.
  */
-import { buy, until, type Wanted } from "../customer.ts";
+import { buy, receive, until, type Wanted } from "../customer.ts";
 import { type Peers, type Product, startPeers, startProduct, UNPACED, withWebhook } from "../product.ts";
 import type { Row } from "../report.ts";
 
@@ -54,7 +54,7 @@ async function live(product: Product, peers: Peers, wanted: Wanted, n: number, {
   const held = await buy(product, peers, wanted, `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`);
   await about(patience.number);
   const { phoneNumber } = await until(product, held, (order) => order.phoneNumber !== null, patience.again);
-  await peers.control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
+  await receive(peers, phoneNumber);
   await about(patience.code);
   await until(product, held, ({ code }) => code !== null, patience.again);
   await Bun.sleep(GRACE_S * 1_000);

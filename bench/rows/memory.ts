@@ -5,7 +5,7 @@
  * Times are short, so that orders lapse, end and are erased while it is measured: otherwise it would be the number of live orders that grows.
  */
 import { join } from "node:path";
-import { type Held, live, read, until } from "../customer.ts";
+import { type Held, live, read, receive, until } from "../customer.ts";
 import { COUNTER, type LoadJob, type LoadResult } from "../load.ts";
 import { result, scratch } from "../processes.ts";
 import { get, type Peers, type Product, post, startPeers, startProduct } from "../product.ts";
@@ -57,7 +57,7 @@ async function shift(product: Product, peers: Peers, seconds: number, from: numb
   const { requests } = await result<LoadResult>([join(import.meta.dir, "..", "load.ts"), JSON.stringify(job)]);
   const end = async (one: Held) => {
     const { phoneNumber } = await read(product, one);
-    await peers.control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
+    await receive(peers, phoneNumber);
     await until(product, one, ({ code }) => code !== null, POLL_EVERY_MS);
   };
   // One that does not get there ends by its own deadlines.

@@ -3,7 +3,7 @@
  * others poll two thousand times a second. The pace of calls to the provider is the one that it allows.
  */
 import { join } from "node:path";
-import { type Held, read } from "../customer.ts";
+import { type Held, read, receive } from "../customer.ts";
 import type { LoadJob, LoadResult } from "../load.ts";
 import { result, scratch } from "../processes.ts";
 import {
@@ -30,10 +30,10 @@ const CODE_WITHIN_MS = 30_000;
 const SETTLED_MS = 1_000;
 
 /** An SMS for one order. @returns ms until the answer to a poll carried its code, the polls one after another. */
-async function onItsWay(product: Product, { control }: Peers, held: Held): Promise<number> {
+async function onItsWay(product: Product, peers: Peers, held: Held): Promise<number> {
   const { phoneNumber } = await read(product, held);
   const sent = performance.now();
-  const delivered = control("POST", "/sms", { phoneNumber, text: "Your code is 123456" });
+  const delivered = receive(peers, phoneNumber);
   for (;;) {
     const { code } = await read(product, held);
     const ms = performance.now() - sent;
