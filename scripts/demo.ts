@@ -92,7 +92,8 @@ async function run(): Promise<void> {
     const response = await post(`${api}/order`, { ...request });
     const challenge = await json<{ orderId: string; invoice: string; macaroon: string; priceSats: number }>(response);
     if (response.status !== 402) throw new Error(`Expected 402, got ${response.status}`);
-    say("402 Payment Required", `${challenge.priceSats} sats, order ${challenge.orderId.slice(0, 8)}`);
+    // The end of an id: it begins with the time, and orders of one minute begin alike.
+    say("402 Payment Required", `${challenge.priceSats} sats, order ${challenge.orderId.slice(-8)}`);
     const paid = await post(`${sandbox}/wallet/pay`, { invoice: challenge.invoice });
     const { preimage, amountSats } = await json<{ preimage: string; amountSats: number }>(paid);
     say("paid over Lightning", `-${amountSats} sats, preimage received`);
