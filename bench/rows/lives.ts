@@ -98,11 +98,11 @@ async function crowded(env: Readonly<Record<string, string>>, crowd: Crowd): Pro
 export async function lives({ quick }: { readonly quick: boolean }): Promise<Row> {
   const paced = await crowded(
     {},
-    { customers: quick ? 8 : 16, count: quick ? 16 : 100, patience: { number: 300, code: 50, again: 100 } },
+    { customers: quick ? 8 : 16, count: quick ? 8 : 100, patience: { number: 300, code: 50, again: 100 } },
   );
   const free = await crowded(UNPACED, {
-    customers: quick ? 300 : 800,
-    count: quick ? 900 : 5_000,
+    customers: quick ? 200 : 800,
+    count: quick ? 200 : 5_000,
     patience: { number: 800, code: 200, again: 300 },
   });
   return {
