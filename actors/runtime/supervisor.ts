@@ -56,6 +56,7 @@ export class Supervisor {
   readonly #around: Surroundings;
   readonly #runner: EffectRunner;
   readonly #deadlines: Deadlines;
+  #drained = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -100,15 +101,22 @@ export class Supervisor {
   }
 
   /**
-   * Fires no more deadlines and waits up to `limitMs` for the effects under way to come back, so that a planned stop leaves no unknown
-   * behind. What is not back by then is found interrupted at the next start. The journal is closed by its owner.
+   * Fires no more deadlines and waits up to `limitMs` until no step is under way and every effect came back, so that a planned stop leaves
+   * no unknown behind. What is not back by then is found interrupted at the next start. Afterwards no order moves: nobody would perform
+   * its effects. The journal is closed by its owner.
    */
   async drain(limitMs: number): Promise<void> {
     const { world } = this.#options;
     this.#deadlines.stop();
     const until = world.now() + limitMs;
-    while (this.#runner.running > 0 && world.now() < until) await sleep(world, DRAIN_STEP_MS);
+    while (!this.#still() && world.now() < until) await sleep(world, DRAIN_STEP_MS);
+    this.#drained = true;
     this.#runner.stop();
+  }
+
+  /** A step that is not durable yet may start effects. */
+  #still(): boolean {
+    return this.#runner.running === 0 && [...this.#residents.values()].every((actor) => actor.idle);
   }
 
   /**
@@ -116,6 +124,7 @@ export class Supervisor {
    * @throws UnknownOrder, Quarantined, MailboxFull, JournalUnavailable (as rejections); then nothing happened.
    */
   tell(id: OrderId, command: Command, envelope?: Envelope): Promise<Told> {
+    if (this.#drained) return Promise.reject(new JournalUnavailable());
     const actor = this.#host(id);
     if (actor instanceof Error) return Promise.reject(actor);
     return actor.tell(command, envelope);

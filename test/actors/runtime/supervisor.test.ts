@@ -478,6 +478,36 @@ describe("drain", () => {
     expect(engine.order(1).state.kind).toBe("waiting");
   });
 
+  test("waits for a step that is not durable yet, and for the effect that it starts", async () => {
+    const { world, effects, supervisor, ...engine } = startEngine();
+    await engine.open(1);
+    const told = supervisor.tell(idOf(1), engine.settled());
+    let drained = false;
+    const stopping = supervisor.drain(8 * SECOND).then(() => {
+      drained = true;
+    });
+    await world.advance(SECOND);
+    await told;
+    expect(effects.kinds()).toEqual(["buy"]);
+    expect(drained).toBe(false);
+    await engine.answer("buy", bought(1, world.now()));
+    await world.advance(SECOND);
+    await stopping;
+    expect(engine.store.unfinishedEffects()).toEqual([]);
+  });
+
+  test("afterwards no order moves: nobody would perform its effects", async () => {
+    const { world, effects, supervisor, ...engine } = startEngine();
+    await engine.open(1);
+    const stopping = supervisor.drain(8 * SECOND);
+    await world.advance(SECOND);
+    await stopping;
+    const refused = await failureOf(supervisor.tell(idOf(1), engine.settled()));
+    expect(refused).toBeInstanceOf(JournalUnavailable);
+    expect(engine.order(1).state.kind).toBe("unpaid");
+    expect(effects.asked).toEqual([]);
+  });
+
   test("gives up in time; what comes back afterwards is left for the next start", async () => {
     const { world, supervisor, ...engine } = startEngine();
     await engine.open(1);
