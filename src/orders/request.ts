@@ -124,7 +124,19 @@ const nearestText = (nearest: readonly string[], otherwise: string): string =>
 
 /** The same request has the same digest, whatever the order of its fields. */
 export function digestOf(request: OrderRequest): string {
-  const { type, country, service, refundInvoice, maxPriceSats, durationMinutes, orderId, notify } = request;
-  const fields = [type, country, service, refundInvoice, maxPriceSats, durationMinutes, orderId, notify?.nostr];
-  return sha256Hex(JSON.stringify(fields.map((field) => field ?? null)));
+  const { type, country, service, refundInvoice, refundAddress, maxPriceSats, durationMinutes, orderId, notify } =
+    request;
+  // The type asks for every field: a repeated key must never answer for a request that says something else.
+  const fields: Record<keyof OrderRequest, unknown> = {
+    type,
+    country,
+    service,
+    refundInvoice,
+    refundAddress,
+    maxPriceSats,
+    durationMinutes,
+    orderId,
+    notify: notify?.nostr,
+  };
+  return sha256Hex(JSON.stringify(Object.values(fields).map((field) => field ?? null)));
 }

@@ -31,7 +31,8 @@ test("the same key and body get the same order, invoice and macaroon", async () 
 test("the same key with another body is a conflict", async () => {
   const headers = newKey();
   await ask(REQUEST, headers);
-  for (const body of [{ service: "wa", country: "US" }, {}, { ...REQUEST, maxPriceSats: 9_999 }]) {
+  const otherRefund = { ...REQUEST, refundAddress: "somebody@else.example" };
+  for (const body of [{ service: "wa", country: "US" }, {}, { ...REQUEST, maxPriceSats: 9_999 }, otherRefund]) {
     expect(await ask(body, headers)).toMatchObject({ code: 409, error: { code: "IDEMPOTENCY_CONFLICT" } });
   }
 });
