@@ -50,6 +50,11 @@ export function iso(time: Millis): string {
   return new Date(time).toISOString();
 }
 
+/** The form of a `Date` header (RFC 9110, 5.6.7), to the second. */
+export function httpDate(time: Millis): string {
+  return new Date(time).toUTCString();
+}
+
 /**
  * The next whole multiple of `period` (ms) after `now`. Background work of one period falls together: one wake-up instead of many, and
  * a steered clock jumps once.

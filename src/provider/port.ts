@@ -150,6 +150,12 @@ export interface ActiveActivation {
   readonly message: Pick<ProviderMessage, "code" | "text"> | null;
 }
 
+/** The active list, with the provider's own time when the reading began; null when it told none. */
+export interface Listing {
+  readonly toldAt: Millis | null;
+  readonly rows: readonly ActiveActivation[];
+}
+
 /** One row of the provider's history, for reconciliation. */
 export interface PastActivation {
   readonly activationId: ActivationId;
@@ -245,7 +251,9 @@ export interface NumberProvider {
   finish(id: ActivationId): Promise<FinishOutcome>;
 
   /** The complete active list; a partial or garbled one throws, it is never read as "absent". @throws ProviderUnavailable */
-  active(): Promise<ActiveActivation[]>;
+  active(): Promise<readonly ActiveActivation[]>;
+  /** The same list, for matching purchases by the provider's clock. @throws ProviderUnavailable */
+  listing(): Promise<Listing>;
   /** Activations bought within the window, complete or throwing. @throws ProviderUnavailable */
   history(from: Millis, to: Millis): Promise<PastActivation[]>;
 }

@@ -152,6 +152,7 @@ export class ScriptedPeers {
         return this.cancelAnswer;
       },
       active: async () => this.active,
+      listing: unasked,
       history: async (from, to) => this.past.filter(({ at }) => at !== null && at >= from && at <= to),
     };
   }

@@ -4,8 +4,9 @@
  * asks for it once at a time.
  */
 import { parseMicroUsd } from "../../../actors/order/money.ts";
+import type { Millis } from "../../../actors/runtime/world.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { type ActiveActivation, ProviderUnavailable } from "../port.ts";
+import { type ActiveActivation, type Listing, ProviderUnavailable } from "../port.ts";
 import type { Client, Told } from "./client.ts";
 import * as field from "./fields.ts";
 import { shownMessage } from "./messages.ts";
@@ -25,7 +26,7 @@ const SMS_RECEIVED = 2;
  * The returned function reads the list. It remembers how it understood each row of the last one: the list is read every few seconds, and
  * most rows are as they were. @throws ProviderUnavailable from that function
  */
-export function createActive(client: Client): () => Promise<ActiveActivation[]> {
+export function createListing(client: Client): () => Promise<Listing> {
   let known: ReadonlyMap<string, Understood> = new Map();
   return together(async () => {
     const understood = new Map<string, Understood>();
@@ -36,17 +37,21 @@ export function createActive(client: Client): () => Promise<ActiveActivation[]> 
       understood.set(parsed.activationId, { row, parsed });
       return parsed;
     };
+    let toldAt: Millis | null = null;
     const rows = await readPages<ActiveActivation>({
       name: ACTION,
       maxPages: MAX_PAGES,
       idOf: (row) => row.activationId,
-      read: async (_, offset) => {
+      read: async (index, offset) => {
         const params = { start: offset, limit: PAGE_SIZE };
-        return parsePage(await client.ask({ action: ACTION, params, priority: "urgent" }), parse);
+        const told = await client.ask({ action: ACTION, params, priority: "urgent" });
+        // What was bought before this, the list shows; what is bought after it, it may show.
+        if (index === 0 && "toldAt" in told) toldAt = told.toldAt ?? null;
+        return parsePage(told, parse);
       },
     });
     known = understood;
-    return rows;
+    return { toldAt, rows };
   });
 }
 

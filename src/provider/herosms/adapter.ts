@@ -6,7 +6,7 @@ import type { World } from "../../../actors/runtime/world.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { AccountTrouble, NumberProvider } from "../port.ts";
 import { buyActivation, cancel, finish } from "./activations.ts";
-import { createActive } from "./active.ts";
+import { createListing } from "./active.ts";
 import { readBalance, readCountries, readServices } from "./catalog.ts";
 import { createClient } from "./client.ts";
 import { readHistory } from "./history.ts";
@@ -37,6 +37,7 @@ export function createHeroSms(options: HeroSmsOptions): NumberProvider {
   const { world, baseUrl, apiKey, currency = 840, callsPerSecond, onTrouble = () => {} } = options;
   const client = createClient({ world, baseUrl, apiKey, onTrouble, ...(callsPerSecond && { callsPerSecond }) });
   const rest = createRest(world, client);
+  const listing = createListing(client);
   const rentals = createRentals(client, currency);
   const fingerprint = sha256Hex(`herosms:${apiKey}`).slice(0, 16);
 
@@ -54,7 +55,8 @@ export function createHeroSms(options: HeroSmsOptions): NumberProvider {
     look: createLook(world, client, rest),
     cancel: (id) => cancel(client, id),
     finish: (id) => finish(client, id),
-    active: createActive(client),
+    active: async () => (await listing()).rows,
+    listing,
     history: (from, to) => readHistory(client, rest, from, to),
   };
 }

@@ -3,15 +3,19 @@
  * against the same budget. Nothing here throws: a lost answer and a request that was never sent are readings too. The key
  * never leaves this file: error pages may echo it, network errors carry the URL, so neither is passed on.
  */
-import type { World } from "../../../actors/runtime/world.ts";
+import type { Millis, World } from "../../../actors/runtime/world.ts";
 import { type Answer, AnswerLost, call } from "../../wire.ts";
 import { BudgetRefused, type Priority, RequestBudget } from "../budget.ts";
 import type { AccountTrouble } from "../port.ts";
 import { type Reading, read } from "./dialect.ts";
+import { parseHttpDate } from "./time.ts";
 import { accountTrouble } from "./trouble.ts";
 
 export type Told =
-  | Reading
+  | (Reading & {
+      /** When it was said by the provider's own clock; null when it did not tell. */
+      readonly toldAt?: Millis | null;
+    })
   /** The request went out; whether it was acted on is not known. */
   | { readonly kind: "lost"; readonly why: AnswerLost["why"] }
   /** The request surely never reached the provider. */
@@ -72,7 +76,7 @@ export function createClient({ world, baseUrl, apiKey, callsPerSecond, onTrouble
       const answer = await call(world, { ...request, timeoutMs, once });
       const reading = read(answer.status, answer.text);
       slowDown(budget, reading, answer);
-      return reading;
+      return { ...reading, toldAt: parseHttpDate(answer.headers.get("date")) };
     } catch (error) {
       // Whatever broke, the request may have been sent. The error itself is dropped: it holds the URL.
       if (once && neverConnected(error)) return { kind: "not_sent" } as const;

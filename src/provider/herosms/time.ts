@@ -32,6 +32,16 @@ export function parseTime(value: unknown): Millis | null {
   return (minutes * 60 + second) * 1000 + millis;
 }
 
+const HTTP_DATE = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) GMT$/;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** A `Date` header (RFC 9110, 5.6.7). @returns null for anything else. */
+export function parseHttpDate(value: string | null): Millis | null {
+  const [, day, name = "", year, time] = HTTP_DATE.exec(value ?? "") ?? [];
+  const month = MONTHS.indexOf(name) + 1;
+  return parseTime(`${year}-${String(month).padStart(2, "0")}-${day}T${time}Z`);
+}
+
 function fromUnix(value: number): Millis | null {
   if (!Number.isSafeInteger(value)) return null;
   if (value >= 1e9 && value < 1e10) return value * 1000;

@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { formatMicroUsd, microUsd } from "../../../actors/order/money.ts";
-import { iso, type World } from "../../../actors/runtime/world.ts";
+import { httpDate, iso, type World } from "../../../actors/runtime/world.ts";
 import type { Faults } from "../faults.ts";
 import { act } from "./actions.ts";
 import { Agenda } from "./agenda.ts";
@@ -102,6 +102,13 @@ export class ProviderPeer {
    * @throws ConnectionReset when a planned fault breaks the connection; the request's abort reason when one hangs.
    */
   async fetch(request: Request): Promise<Response> {
+    const response = await this.#respond(request);
+    // As every server does, and by the clock that its rows are told by; Bun would write the time of this machine.
+    response.headers.set("date", httpDate(this.#desk.world.now()));
+    return response;
+  }
+
+  async #respond(request: Request): Promise<Response> {
     const { pathname, searchParams: params } = new URL(request.url);
     const { method, signal } = request;
     if (pathname === COMPAT_PATH) {

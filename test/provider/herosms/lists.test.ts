@@ -40,6 +40,29 @@ describe("the active list", () => {
     ]);
   });
 
+  test("comes with the provider's own time when its reading began", async () => {
+    const dates = ["Sun, 06 Nov 1994 08:49:37 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:09 GMT"];
+    const all = Array.from({ length: 150 }, (_, index) => row(index + 1));
+    for (const [said, told] of [
+      [dates.slice(1), Date.parse("2026-01-01T00:00:00Z")],
+      [["Thu, 29 Feb 2024 23:59:59 GMT"], Date.parse("2024-02-29T23:59:59Z")],
+      // No time of an answer of today.
+      [dates, null],
+      [["2026-01-01T00:00:00Z"], null],
+      [["Thu, 31 Feb 2026 00:00:00 GMT"], null],
+      [["Thu, 01 Foo 2026 00:00:00 GMT"], null],
+    ] as const) {
+      let page = 0;
+      const { provider } = start({
+        getActiveActivations: (params): Reply => {
+          const from = Number(params.get("start"));
+          return [200, current(all.slice(from, from + 100).join()), { date: said[page++] ?? said.at(-1) ?? "" }];
+        },
+      });
+      expect(await provider.listing()).toMatchObject({ toldAt: told, rows: { length: 150 } });
+    }
+  });
+
   test("is read in the older form", async () => {
     const { provider } = start({
       getActiveActivations: pages([FIRST_ROW], (rows) => `{"status":"success","activeActivations":[${rows}]}`),
