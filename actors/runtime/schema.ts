@@ -166,6 +166,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX orders_served ON orders (opened_by, created_at)
     WHERE opened_by IS NOT NULL AND kind = 'done' AND iif(json_valid(state), state ->> '$.state.as', NULL) <> 'refunded';
   `,
+  `
+  -- When a purchase was sent by the provider's own clock, null where it told no time: ours may be wrong, or set before the search (ADR 34).
+  ALTER TABLE intents ADD COLUMN told_at INTEGER;
+  `,
 ];
 
 /**

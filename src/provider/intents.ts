@@ -3,9 +3,17 @@ import type { Journal } from "../../actors/runtime/journal.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
 
 export interface Intent {
+  /** By the provider's clock, which is the one that its rows are told by; by ours where it told no time. */
   readonly sentAt: Millis;
+  readonly isByProvider: boolean;
   /** Ids of the lane's activations that were there then: whosever they are, this purchase is none of them. */
   readonly known: ReadonlySet<string>;
+}
+
+interface IntentRow {
+  readonly sent_at: number;
+  readonly told_at: number | null;
+  readonly known: string;
 }
 
 export class Intents {
@@ -15,10 +23,16 @@ export class Intents {
     this.#journal = journal;
   }
 
-  /** Durable when it resolves. @throws JournalUnavailable */
-  write(key: string, sentAt: Millis, known: readonly string[]): Promise<void> {
+  /**
+   * Durable when it resolves.
+   * @param sentAt by our clock
+   * @param toldAt by the provider's, if it told
+   * @throws JournalUnavailable
+   */
+  write(key: string, sentAt: Millis, toldAt: Millis | null, known: readonly string[]): Promise<void> {
     return this.#journal.note((db) => {
-      db.run("INSERT OR REPLACE INTO intents VALUES (?, ?, ?)", [key, sentAt, JSON.stringify(known)]);
+      const values = [key, sentAt, toldAt, JSON.stringify(known)];
+      db.run("INSERT OR REPLACE INTO intents (key, sent_at, told_at, known) VALUES (?, ?, ?, ?)", values);
       return null;
     });
   }
@@ -26,8 +40,14 @@ export class Intents {
   /** Null proves that nothing was sent under this key. */
   of(key: string): Intent | null {
     const row = this.#journal.db
-      .query<{ sent_at: number; known: string }, [string]>("SELECT sent_at, known FROM intents WHERE key = ?")
+      .query<IntentRow, [string]>("SELECT sent_at, told_at, known FROM intents WHERE key = ?")
       .get(key);
-    return row && { sentAt: row.sent_at, known: new Set(JSON.parse(row.known) as string[]) };
+    return (
+      row && {
+        sentAt: row.told_at ?? row.sent_at,
+        isByProvider: row.told_at !== null,
+        known: new Set(JSON.parse(row.known) as string[]),
+      }
+    );
   }
 }

@@ -12,7 +12,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 /** The provider's clock and ours may differ by this much. */
 const SKEW_MS = 10 * SECOND;
-/** Rows are no longer adopted, but not overlooked either, as far off as a clock may have been that somebody has set right since. */
+/** Rows are no longer adopted, but not overlooked either, as far off as two clocks of the provider may be. */
 export const CLOCK_DOUBT_MS = 5 * MINUTE;
 /** A buy that was sent is over, one way or the other, within this. */
 const WINDOW_MS = 90 * SECOND;
@@ -38,14 +38,47 @@ export function lastsAsBought({ boughtAt, endsAt }: ActiveActivation, good: Good
 }
 
 /**
- * One that was refunded cost nothing and gave nothing: as good as never bought. What the history does not tell may be anything, and a clock of
- * ours that was wrong when we bought makes a time of it that does not fit.
+ * One that was refunded cost nothing and gave nothing: as good as never bought. What the history does not tell may be anything, and so may
+ * a time outside of what it was asked for: then it is misread.
  */
-export const mayBe = (row: PastActivation, good: Good, sentAt: Millis): boolean =>
+export const mayBe = (row: PastActivation, good: Good, { sentAt, from, to }: Searched): boolean =>
   row.standing !== "refunded" &&
   isNumberOf(row.phoneNumber, good) &&
   mayBeOfLane(row, good) &&
-  (row.at === null || Math.abs(row.at - sentAt) <= CLOCK_DOUBT_MS);
+  (row.at === null || row.at < from || row.at > to || Math.abs(row.at - sentAt) <= CLOCK_DOUBT_MS);
+
+/** When the purchase was sent, and the part of the history that was asked for. */
+export interface Searched {
+  readonly sentAt: Millis;
+  readonly from: Millis;
+  readonly to: Millis;
+}
+
+/** Whether the row is, or may be, what was bought, by all but its time. */
+export function mayBeActive(row: ActiveActivation, good: Good): boolean {
+  const rental = good.type === "rent-number";
+  // Only an activation's cost is capped on the wire.
+  const affordable = rental || row.cost === null || row.cost <= good.maxCost;
+  return mayBeOfLane(row, good) && row.rental === rental && affordable && isNumberOf(row.phoneNumber, good);
+}
+
+/** @param last others buy in the lane meanwhile. */
+export function activeCandidates(
+  active: readonly ActiveActivation[],
+  good: Good,
+  sentAt: Millis,
+  last: boolean,
+): HeldNumber[] {
+  return active.flatMap((row) => {
+    const { activationId, service, country, phoneNumber, boughtAt } = row;
+    if (service === null || country === null || phoneNumber === null || !lastsAsBought(row, good)) return [];
+    // While its lane is closed, a new one without a time can hardly be another's. The last search is not alone.
+    if (boughtAt === null ? last : !within(boughtAt, sentAt)) return [];
+    const cost = row.cost ?? good.maxCost;
+    const endsAt = endOf(row.endsAt, sentAt, good);
+    return [{ activationId, phoneNumber, cost, boughtAt: boughtAt ?? sentAt, endsAt }];
+  });
+}
 
 /** Ended before we found it. */
 export function pastCandidates(past: readonly PastActivation[], good: Good, sentAt: Millis): HeldNumber[] {

@@ -1,7 +1,8 @@
 /**
  * The only buyer. The provider has no idempotency key, so per lane (service, country, kind) at most one buy is under way or unknown:
  * only then can a lost answer be matched with what the provider's list shows. An activation is adopted only inside an open
- * unknown-buy window, with exactly one candidate; whatever no intent of ours explains belongs to somebody else.
+ * unknown-buy window, with exactly one candidate; whatever no intent of ours explains belongs to somebody else. The search goes by the
+ * provider's clock alone: ours may be wrong, and may be set while it lasts (ADR 34).
  */
 import type { BuyAnswer, BuySearch } from "../../actors/order/commands.ts";
 import type { EffectOf } from "../../actors/order/effects.ts";
@@ -13,11 +14,11 @@ import { Intents } from "./intents.ts";
 import { Lanes } from "./lanes.ts";
 import type { AccountTrouble, ActiveActivation, Bought, BuyOutcome, BuyRefusal, NumberProvider } from "./port.ts";
 import {
+  activeCandidates,
   CLOCK_DOUBT_MS,
   endOf,
-  isNumberOf,
-  lastsAsBought,
   mayBe,
+  mayBeActive,
   mayBeOfLane,
   pastCandidates,
   within,
@@ -53,6 +54,10 @@ const laneOf = ({ type, service, country }: Good): string =>
 
 /** Keys of buys begin with the id of their order. */
 const orderOf = (key: string): string => key.slice(0, key.indexOf(":"));
+
+/** Ids in this lane that are there before we buy: whosever they are, this buy is none of them. */
+const idsOfLane = (rows: readonly ActiveActivation[], good: Good): string[] =>
+  rows.filter((row) => mayBeOfLane(row, good)).map((row) => row.activationId);
 
 export class Purchases {
   readonly #options: PurchasesOptions;
@@ -104,14 +109,15 @@ export class Purchases {
     }
     let known: readonly string[];
     try {
-      known = await this.#present(good);
+      const listing = await this.#options.provider.listing();
+      known = idsOfLane(listing.rows, good);
       const sentAt = world.now();
       const why = sentAt >= notAfter ? "too_late" : this.#options.mayBuy(good) ? null : "account_protected";
       if (why !== null) {
         this.#lanes.leave(lane, key);
         return { kind: "refused", reason: why, retry: "never" };
       }
-      await this.#intents.write(key, sentAt, known);
+      await this.#intents.write(key, sentAt, listing.toldAt, known);
     } catch {
       // Nothing was sent: the list could not be read, or the intent could not be stored.
       this.#lanes.leave(lane, key);
@@ -196,13 +202,20 @@ export class Purchases {
     let unexplained: number;
     let found: HeldNumber[];
     let misdated = 0;
+    let toldAt: Millis | null;
+    let ahead: number;
     try {
-      const active = (await provider.active()).filter((row) => this.#matches(row, good) && isNew(row));
+      const listing = await provider.listing();
+      toldAt = intent.isByProvider ? listing.toldAt : null;
+      const now = toldAt ?? world.now();
+      ahead = world.now() - now;
+      const active = listing.rows.filter((row) => mayBeActive(row, good) && isNew(row));
       unexplained = active.length;
-      found = this.#candidates(active, good, sentAt, last);
+      found = activeCandidates(active, good, sentAt, last);
       if (unexplained === 0) {
-        const history = await provider.history(sentAt - CLOCK_DOUBT_MS, world.now() + MINUTE);
-        const past = history.filter((row) => mayBe(row, good, sentAt) && isNew(row));
+        const searched = { sentAt, from: sentAt - CLOCK_DOUBT_MS, to: now + MINUTE };
+        const history = await provider.history(searched.from, searched.to);
+        const past = history.filter((row) => mayBe(row, good, searched) && isNew(row));
         misdated = past.filter(({ at }) => at !== null && !within(at, sentAt)).length;
         unexplained = past.length - misdated;
         found = pastCandidates(past, good, sentAt);
@@ -218,34 +231,17 @@ export class Purchases {
       return { kind: "unsure", reason: "ambiguous" };
     if (only) {
       this.#answer(only.activationId, key);
-      return { kind: "found", number: only };
+      // The provider's times, by the clock that its order lives by.
+      return { kind: "found", number: { ...only, boughtAt: only.boughtAt + ahead, endsAt: only.endsAt + ahead } };
     }
-    // Ours, if our clock was wrong when it was bought: no reason to look past one that fits, but one not to say that there is none.
+    // Ours, if its time is wrong or misread: no reason to look past one that fits, but one not to say that there is none.
     if (misdated > 0) return { kind: "unsure", reason: "unexplained_number" };
-    if (world.now() - sentAt < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
+    // By our clock alone the wrong hours may have been looked through, or too early: that proves nothing.
+    if (toldAt === null) return { kind: "unsure", reason: "provider_time_unknown" };
+    if (toldAt - sentAt < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
     const scans = (this.#scans.get(key) ?? 0) + 1;
     this.#scans.set(key, scans);
     return scans >= COMPLETE_SCANS ? { kind: "absent" } : { kind: "unsure", reason: "not_seen_yet" };
-  }
-
-  #candidates(active: readonly ActiveActivation[], good: Good, sentAt: Millis, last: boolean): HeldNumber[] {
-    return active.flatMap((row) => {
-      const { activationId, service, country, phoneNumber, boughtAt } = row;
-      if (service === null || country === null || phoneNumber === null || !lastsAsBought(row, good)) return [];
-      // While its lane is closed, a new one without a time can hardly be another's. The last search is not alone.
-      if (boughtAt === null ? last : !within(boughtAt, sentAt)) return [];
-      const cost = row.cost ?? good.maxCost;
-      const endsAt = endOf(row.endsAt, sentAt, good);
-      return [{ activationId, phoneNumber, cost, boughtAt: boughtAt ?? sentAt, endsAt }];
-    });
-  }
-
-  #matches(row: ActiveActivation, good: Good): boolean {
-    const same = mayBeOfLane(row, good);
-    const rental = good.type === "rent-number";
-    // Only an activation's cost is capped on the wire.
-    const affordable = rental || row.cost === null || row.cost <= good.maxCost;
-    return same && row.rental === rental && affordable && isNumberOf(row.phoneNumber, good);
   }
 
   /**
@@ -265,12 +261,6 @@ export class Purchases {
     const answered = this.#answered.get(activationId);
     if (answered !== undefined && answered !== key) return false;
     return this.#options.journal.store.idByActivation(activationId) === null;
-  }
-
-  /** Ids in this lane that are there before we buy: whosever they are, this buy is none of them. */
-  async #present(good: Good): Promise<string[]> {
-    const active = await this.#options.provider.active();
-    return active.filter((row) => mayBeOfLane(row, good)).map((row) => row.activationId);
   }
 
   async #send(good: Good): Promise<BuyOutcome> {

@@ -521,7 +521,7 @@ test("what nobody needs any more goes: hints, intents, idempotency keys; a claim
   const { db, world, round } = house();
   const now = world.now();
   db.run("INSERT INTO hints VALUES ('1', ?)", [now]);
-  db.run("INSERT INTO intents VALUES ('k', ?, '[]')", [now]);
+  db.run("INSERT INTO intents (key, sent_at, known) VALUES ('k', ?, '[]')", [now]);
   db.run("INSERT INTO claims VALUES ('idempotency_key', 'i', 'o', NULL, ?), ('refund_hash', 'r', 'o', NULL, ?)", [
     now,
     now,

@@ -18,6 +18,7 @@ import {
 } from "../actors/runtime/engine.ts";
 import { activeRow, bought, pastRow, ScriptedProvider } from "./scripted-provider.ts";
 
+const HOUR = 60 * MINUTE;
 const UNKNOWN = { kind: "unknown", detail: "timeout" } as const;
 const unsure = (reason: string): BuySearch => ({ kind: "unsure", reason });
 
@@ -25,7 +26,7 @@ function goodOf(type: OrderType = "receive-sms", changes: { service?: string; co
   return { ...termsOf(1, 0, type).good, ...changes };
 }
 
-function shop(engine: Engine = startEngine(), provider = new ScriptedProvider()) {
+function shop(engine: Engine = startEngine(), provider = new ScriptedProvider(() => engine.world.now())) {
   const { world } = engine;
   const troubles: AccountTrouble[] = [];
   const barred: unknown[][] = [];
@@ -212,7 +213,7 @@ describe("buying", () => {
     expect(atSend).toEqual({
       commits: 1,
       open: false,
-      rows: [{ key: `${idOf(1)}:buy:1`, sent_at: world.now(), known: '["900000008","11","12"]' }],
+      rows: [{ key: `${idOf(1)}:buy:1`, sent_at: world.now(), told_at: world.now(), known: '["900000008","11","12"]' }],
     });
   });
 
@@ -595,6 +596,97 @@ describe("searching a lost buy", () => {
     provider.past = [pastRow("6", sentAt - 6 * MINUTE)];
     await find(1);
     expect(await find(1)).toEqual({ kind: "absent" });
+  });
+
+  describe("does not trust our clock:", () => {
+    /** The provider's clock is right, and ours is so far ahead of it from the start. */
+    const ahead = (ms: number) => {
+      const engine = startEngine();
+      const provider = new ScriptedProvider(() => engine.world.now() - ms);
+      const its = () => engine.world.now() - ms;
+      return { ...shop(engine, provider), its };
+    };
+
+    test.each([-HOUR, HOUR])("a number bought while it is %d ms off is found, and lives by it", async (off) => {
+      const { lose, find, provider, world, its } = ahead(off);
+      await lose(1);
+      const bought = world.now();
+      provider.listed = [activeRow("77", { boughtAt: its(), endsAt: its() + 30 * MINUTE })];
+      await world.advance(2 * MINUTE);
+      const number = { activationId: "77", boughtAt: bought, endsAt: bought + 30 * MINUTE };
+      expect(await find(1)).toMatchObject({ kind: "found", number });
+    });
+
+    test.each([-HOUR, HOUR])("one that is only in the history, %d ms off, is found as well", async (off) => {
+      const { lose, find, provider, world, its } = ahead(off);
+      await lose(1);
+      provider.past = [pastRow("77", its(), { standing: "finished" })];
+      await world.advance(21 * MINUTE);
+      expect(await find(1)).toMatchObject({ kind: "found", number: { activationId: "77" } });
+    });
+
+    test.each([-HOUR, HOUR])("it is set by %d ms after the send: that is no time that passed", async (step) => {
+      const { lose, find, provider, world } = shop();
+      let behind = 0;
+      provider.now = () => world.now() - behind;
+      await lose(1);
+      const sentAt = world.now();
+      world.step(step);
+      behind = step;
+      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("not_seen_yet"));
+      provider.past = [pastRow("77", sentAt)];
+      await world.advance(5 * MINUTE);
+      expect(await find(1)).toMatchObject({ kind: "found", number: { boughtAt: sentAt + step } });
+    });
+
+    test("a process that starts with another clock searches as the one did that died", async () => {
+      const { lose, restarted, provider, world } = shop();
+      await lose(1);
+      const sentAt = world.now();
+      world.step(-HOUR);
+      provider.now = () => world.now() + HOUR;
+      provider.past = [pastRow("77", sentAt)];
+      expect(await restarted().find(1)).toMatchObject({ kind: "found", number: { activationId: "77" } });
+    });
+
+    test("when nothing was bought the search ends, however wrong it is", async () => {
+      for (const off of [-HOUR, HOUR]) {
+        const { lose, find, world } = ahead(off);
+        await lose(1);
+        await world.advance(3 * MINUTE);
+        expect(await find(1)).toEqual(unsure("not_seen_yet"));
+        expect(await find(1)).toEqual({ kind: "absent" });
+      }
+    });
+
+    test("a provider that tells no time, at the send or at the look, proves nothing away", async () => {
+      const { lose, find, provider, world } = shop();
+      await lose(1);
+      await world.advance(5 * MINUTE);
+      const { now } = provider;
+      provider.now = () => null;
+      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("provider_time_unknown"));
+      provider.now = now;
+      await find(1);
+      expect(await find(1)).toEqual({ kind: "absent" });
+
+      provider.now = () => null;
+      await lose(2);
+      provider.now = now;
+      await world.advance(5 * MINUTE);
+      for (let look = 0; look < 3; look++) expect(await find(2)).toEqual(unsure("provider_time_unknown"));
+      provider.listed = [activeRow("77", { boughtAt: world.now() - 5 * MINUTE })];
+      expect(await find(2)).toMatchObject({ kind: "found", number: { activationId: "77" } });
+    });
+  });
+
+  test("does not overlook one of the history whose time lies outside of what was asked for: it was misread", async () => {
+    const { lose, find, provider, world } = shop();
+    await lose(1);
+    // Told in another zone than we think.
+    provider.history = async () => [pastRow("77", world.now() - 3 * HOUR)];
+    await world.advance(5 * MINUTE);
+    for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("unexplained_number"));
   });
 
   test("takes an entry of the history that does not tell its service for neither ours nor absent", async () => {

@@ -4,6 +4,7 @@ import {
   type ActiveActivation,
   type Bought,
   type BuyOutcome,
+  type Listing,
   type NumberProvider,
   type PastActivation,
   ProviderUnavailable,
@@ -17,7 +18,7 @@ export interface Sent {
 }
 
 export class ScriptedProvider
-  implements Pick<NumberProvider, "active" | "history" | "buyActivation" | "buyRental" | "reactivate">
+  implements Pick<NumberProvider, "listing" | "history" | "buyActivation" | "buyRental" | "reactivate">
 {
   /** What the active list shows; null when it cannot be read. */
   listed: ActiveActivation[] | null = [];
@@ -28,11 +29,17 @@ export class ScriptedProvider
   /** Called when a purchase goes out, before it is answered. */
   onSend: () => void = () => {};
   looks = 0;
+  now: () => number | null;
 
-  async active(): Promise<ActiveActivation[]> {
+  /** @param now its own clock; null is a provider that tells no time. */
+  constructor(now: () => number | null) {
+    this.now = now;
+  }
+
+  async listing(): Promise<Listing> {
     this.looks++;
     if (!this.listed) throw new ProviderUnavailable("no list");
-    return [...this.listed];
+    return { toldAt: this.now(), rows: [...this.listed] };
   }
 
   async history(from: number, to: number): Promise<PastActivation[]> {

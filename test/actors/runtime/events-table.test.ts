@@ -64,6 +64,7 @@ describe("a database of version 7", () => {
         PRIMARY KEY (order_id, seq)
       ) STRICT, WITHOUT ROWID;
       INSERT INTO older SELECT * FROM events; DROP TABLE events; ALTER TABLE older RENAME TO events;
+      ALTER TABLE intents DROP COLUMN told_at;
       DROP INDEX orders_served; CREATE INDEX orders_opened_by ON orders (opened_by) WHERE kind = 'unpaid'; PRAGMA user_version = 7`,
     );
     migrate(copy);

@@ -266,6 +266,7 @@ describe("a database of version 6", () => {
   const backToVersion6 = (db: Database): void => {
     for (const sql of ["DROP TABLE stakes", "DROP INDEX orders_watched", "DROP INDEX orders_buying"]) db.run(sql);
     db.run("DROP INDEX orders_served");
+    db.run("ALTER TABLE intents DROP COLUMN told_at");
     db.run("CREATE INDEX orders_opened_by ON orders (opened_by) WHERE kind = 'unpaid'");
     db.run("PRAGMA user_version = 6");
   };
