@@ -40,10 +40,10 @@ const only = process.argv
 
 const CONNECTIONS = 64;
 const extent: Extent = gate
-  ? { rounds: 1, seconds: 0.5, connections: CONNECTIONS }
+  ? { rounds: 1, warmUp: 0.5, seconds: 0.5, connections: CONNECTIONS }
   : quick
-    ? { rounds: 2, seconds: 0.4, connections: CONNECTIONS }
-    : { rounds: 3, seconds: 2, connections: CONNECTIONS };
+    ? { rounds: 2, warmUp: 0.4, seconds: 0.4, connections: CONNECTIONS }
+    : { rounds: 3, warmUp: 3, seconds: 2, connections: CONNECTIONS };
 
 /** Of `--name=number`. */
 function numberOf(name: string, fallback: number): number {

@@ -28,6 +28,8 @@ export interface Measured {
 
 export interface Extent {
   readonly rounds: number;
+  /** Seconds of the round before them, which is not counted: until its code is compiled, a server spends a fifth of its time on the compiler. */
+  readonly warmUp: number;
   /** Of each server in each round. */
   readonly seconds: number;
   readonly connections: number;
@@ -36,7 +38,7 @@ export interface Extent {
 /** @throws Error when a server answered anything but what it should: a refusal is quickly made. */
 export async function inTurn(
   targets: readonly Target[],
-  { rounds, seconds, connections }: Extent,
+  { rounds, warmUp, seconds, connections }: Extent,
 ): Promise<Measured[]> {
   const files = await Promise.all(
     targets.map(async ({ requests }, index) => {
@@ -53,7 +55,7 @@ export async function inTurn(
       const job: LoadJob = {
         port,
         connections,
-        seconds: round === 0 ? Math.min(seconds, 1) : seconds,
+        seconds: round === 0 ? warmUp : seconds,
         requestsFile: files[index] ?? "",
         from,
       };

@@ -28,7 +28,7 @@ const INVOICES_PER_SECOND = 20_000;
 /** One challenge as it goes over the wire, and invoices like its own, enough for every round. */
 async function prepared(
   peers: Peers,
-  { rounds, seconds }: Extent,
+  { rounds, warmUp, seconds }: Extent,
 ): Promise<{ readonly answer: Omit<FloorAnswer, "route">; readonly invoices: string }> {
   const product = await startProduct(peers);
   const answer = await sampleOf(`${product.origin}${PATH}`, { method: "POST", body: BODY });
@@ -37,7 +37,7 @@ async function prepared(
   const books = openBooks(peers.dataDir);
   const secretKey = new Books(books, new RealWorld()).secretKey("merchant");
   books.close();
-  const most = INVOICES_PER_SECOND * (rounds * seconds + Math.min(seconds, 1));
+  const most = INVOICES_PER_SECOND * (warmUp + rounds * seconds);
   return { answer, invoices: await signInvoices(most, invoice, secretKey) };
 }
 

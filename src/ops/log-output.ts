@@ -12,33 +12,48 @@ export interface LogDestination {
   flush?(): void;
 }
 
-/** In characters; what waits longer than this is written at once. */
+interface Output {
+  write(bytes: Buffer): unknown;
+}
+
+/** In bytes; what does not fit any more sends off what waits. */
 const MOST_WAITING = 64 * 1024;
+/** UTF-8 for one unit of UTF-16 (RFC 3629, section 3). */
+const MOST_BYTES_OF_A_CHARACTER = 3;
 /** How long a line may wait for others; real time, whatever a sandbox's clock does. */
 export const LOG_WAITS_MS = 10;
 
 /** @param later runs what it is given after `LOG_WAITS_MS` of real time */
 export function standardOutput(later: (run: () => void) => void): LogDestination {
-  const output = pino.destination({ dest: 1, sync: true });
+  // Of this mode the types know nothing.
+  const output = pino.destination({ dest: 1, sync: true, contentMode: "buffer" }) as unknown as Output;
   const gathered = gather(output, later);
   process.on("exit", gathered.flush);
   return gathered;
 }
 
 /** Hands lines on together. */
-export function gather(output: { write(text: string): unknown }, later: (run: () => void) => void) {
-  let lines = "";
+export function gather(output: Output, later: (run: () => void) => void) {
+  // Encoded as they come: a text that grows by thousands of pieces costs more to put together at the end than the lines themselves.
+  const waiting = Buffer.allocUnsafe(MOST_WAITING);
+  let length = 0;
   const flush = () => {
-    if (lines === "") return;
-    const text = lines;
-    lines = "";
-    output.write(text);
+    if (length === 0) return;
+    // A copy, because the output may still hold it when it could not write.
+    const bytes = Buffer.from(waiting.subarray(0, length));
+    length = 0;
+    output.write(bytes);
   };
   return {
     write(text: string): void {
-      if (lines === "") later(flush);
-      lines += text;
-      if (lines.length >= MOST_WAITING) flush();
+      const most = text.length * MOST_BYTES_OF_A_CHARACTER;
+      if (length + most > MOST_WAITING) flush();
+      if (most > MOST_WAITING) {
+        output.write(Buffer.from(text));
+        return;
+      }
+      if (length === 0) later(flush);
+      length += waiting.write(text, length);
     },
     flush,
   };

@@ -5,7 +5,7 @@ import { gather } from "../../src/ops/log-output.ts";
 function gathering() {
   const written: string[] = [];
   const waiting: (() => void)[] = [];
-  const output = { write: (text: string) => written.push(text) };
+  const output = { write: (bytes: Buffer) => written.push(bytes.toString()) };
   return {
     ...gather(output, (run) => waiting.push(run)),
     written,
@@ -42,6 +42,25 @@ test("what waits is bounded", () => {
   const line = `${"x".repeat(999)}\n`;
   for (let n = 0; n < 100; n++) write(line);
   expect(written.join("").length).toBeGreaterThan(60_000);
+});
+
+test("a line longer than what may wait leaves at once, behind those that came before it, in every script", () => {
+  const { write, later, written } = gathering();
+  write("a\n");
+  const long = `${"\u20ac\ud83d\ude00".repeat(20_000)}\n`;
+  write(long);
+  write("b\n");
+  later();
+  expect(written).toEqual(["a\n", long, "b\n"]);
+});
+
+test("what was handed on does not change when more is written", () => {
+  const kept: Buffer[] = [];
+  const { write, flush } = gather({ write: (bytes) => kept.push(bytes) }, () => {});
+  write("first\n");
+  flush();
+  write("other\n");
+  expect(String(kept[0])).toBe("first\n");
 });
 
 const LOGS = join(import.meta.dir, "../../src/ops");
