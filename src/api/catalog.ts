@@ -4,9 +4,9 @@ import type { CatalogFilter, CatalogPage, CatalogReader } from "../catalog/port.
 import type { Eventually } from "../orders/desk.ts";
 import { isProblem, type Problem, problem } from "../orders/problem.ts";
 import { remembering } from "../remembering.ts";
+import { cached, type Document, documentOf, documentOfText } from "./documents.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { describe, type RouteDoc } from "./openapi.ts";
-import { cached, type Representation, represent } from "./replies.ts";
 import { targetOf } from "./target.ts";
 
 const MAX_FILTER = 64;
@@ -18,16 +18,14 @@ const JSON_TYPE = "application/json";
 
 export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly catalog: CatalogReader }) {
   const services = servicesDocument(catalog);
-  const list = ({ request }: Call): Answer => cached(request, services(), JSON_TYPE, SERVICES_CACHING);
+  const list = ({ request }: Call): Answer => cached(request, services());
 
   const filterOf = remembering((url) => readFilter(targetOf({ url }).query), REMEMBERED);
   const offers = ({ request }: Call): Eventually<Answer> => {
     const filter = filterOf(request.url);
     if (isProblem(filter)) return filter;
     const show = (page: CatalogPage | Problem): Answer =>
-      isProblem(page)
-        ? page
-        : cached(request, { etag: page.etag, plain: page.json, gzip: page.gzip }, JSON_TYPE, CATALOG_CACHING);
+      isProblem(page) ? page : cached(request, documentOfPage(page));
     const page = catalog.page(filter);
     return page instanceof Promise ? page.then(show) : show(page);
   };
@@ -43,16 +41,27 @@ export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly
     });
 }
 
+const documents = new WeakMap<CatalogPage, Document>();
+
+/** Pages are made for half a minute, and read by many. */
+function documentOfPage(page: CatalogPage): Document {
+  const known = documents.get(page);
+  if (known) return known;
+  const document = documentOf({ ...page, plain: page.json }, JSON_TYPE, CATALOG_CACHING);
+  documents.set(page, document);
+  return document;
+}
+
 /** The list changes a few times a day at most: its bytes are kept for as long as the reader gives out the same list. */
-function servicesDocument(catalog: CatalogReader): () => Representation {
+function servicesDocument(catalog: CatalogReader): () => Document {
   let of: ReturnType<CatalogReader["services"]> | null = null;
-  let document: Representation | null = null;
+  let document: Document | null = null;
   return () => {
     const services = catalog.services();
     if (document && services === of) return document;
     const list = services.map(({ code, name }) => ({ code, name }));
     of = services;
-    document = represent(JSON.stringify({ services: list }));
+    document = documentOfText(JSON.stringify({ services: list }), JSON_TYPE, SERVICES_CACHING);
     return document;
   };
 }

@@ -4,9 +4,10 @@ import stylePath from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import bundlePath from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import type { ApiConfig } from "./config.ts";
 import { openApiDocument } from "./document.ts";
+import { cached, type Document, documentOfText } from "./documents.ts";
 import type { Call, Gate, Respond } from "./gate.ts";
 import { describe, type RouteDoc } from "./openapi.ts";
-import { cached, type Reply, type Representation, represent, withHeaders } from "./replies.ts";
+import { type Reply, withHeaders } from "./replies.ts";
 
 export interface DocsRoutes {
   readonly gate: Gate;
@@ -97,10 +98,10 @@ const file = (path: string): Promise<string> => Bun.file(path).text();
 
 /** A document that is made on the first request and kept. */
 function document(contentType: string, make: () => Promise<string>): (call: Call) => Promise<Reply> {
-  let made: Promise<Representation> | null = null;
+  let made: Promise<Document> | null = null;
   return async ({ request }) => {
-    made ??= make().then(represent);
-    return cached(request, await made, contentType, CACHING);
+    made ??= make().then((text) => documentOfText(text, contentType, CACHING));
+    return cached(request, await made);
   };
 }
 

@@ -11,6 +11,7 @@ import { AnswerCounts } from "./answer-counts.ts";
 import { type Client, ClientAddresses } from "./client-address.ts";
 import type { ApiConfig } from "./config.ts";
 import { INTERNAL, noRoute, refuse } from "./errors.ts";
+import { AnswerHeaders } from "./headers.ts";
 import { announcedTooLarge } from "./limits.ts";
 import { Allowance } from "./rate-limit.ts";
 import { type Reply, withHeaders } from "./replies.ts";
@@ -55,11 +56,12 @@ export interface GateDeps {
 
 /** The headers of every answer, and of those that pages of other sites may read. */
 const EVERYWHERE = { "x-content-type-options": "nosniff" };
-const FOR_ANY_SITE = {
+const HEADERS = new AnswerHeaders(EVERYWHERE);
+const HEADERS_FOR_ANY_SITE = new AnswerHeaders({
   ...EVERYWHERE,
   "access-control-allow-origin": "*",
   "access-control-expose-headers": "WWW-Authenticate, Retry-After, Payment-Receipt, X-Request-Id",
-};
+});
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, HEAD, POST, OPTIONS",
   "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, Accept-Payment",
@@ -151,11 +153,10 @@ export class Gate {
   }
 }
 
-/** The headers of every answer. */
 function dressed(reply: Reply, requestId: string, { sameOrigin }: Pick<Rules, "sameOrigin">): Response {
   const { status, headers, body } = reply;
-  const common = sameOrigin ? EVERYWHERE : FOR_ANY_SITE;
-  return new Response(body, { status, headers: { ...headers, "x-request-id": requestId, ...common } });
+  const all = sameOrigin ? HEADERS : HEADERS_FOR_ANY_SITE;
+  return new Response(body, { status, headers: all.with(headers, requestId) });
 }
 
 const preflight: Respond = () => ({ status: 204, headers: PREFLIGHT_HEADERS, body: null });

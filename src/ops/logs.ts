@@ -10,7 +10,7 @@ import { prettyFactory } from "pino-pretty";
 import { iso, type Millis } from "../../actors/runtime/world.ts";
 import { remembering } from "../remembering.ts";
 import type { LogDestination } from "./log-output.ts";
-import { isSecretName, MASK, scrub, scrubText } from "./redact.ts";
+import { isSecretName, isShortWord, MASK, scrub, scrubText } from "./redact.ts";
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -175,8 +175,12 @@ const nameOf = remembering(
 
 const finite = (value: number): string | null => (Number.isFinite(value) ? String(value) : null);
 
-const short = (value: string): string | null => (value.length <= MOST_TEXT ? quoted(value) : null);
+const short = (value: string): string | null => {
+  if (isShortWord(value)) return `"${value}"`;
+  return value.length <= MOST_TEXT ? quoted(value) : null;
+};
 
 const MASKED = JSON.stringify(MASK);
 
-const quoted = (text: string): string => JSON.stringify(scrubText(text));
+/** Routes, methods and messages come again with every line. */
+const quoted = remembering((text) => JSON.stringify(scrubText(text)), { most: 1_000, longest: 48 });

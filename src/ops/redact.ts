@@ -90,10 +90,11 @@ const harmless = new Set<string>();
 
 /** No pattern fits a word as short as this, without punctuation; names of requests are such words, and come once each. */
 const SHORT_WORD = /^[\w-]{1,12}$/;
+export const isShortWord = (text: string): boolean => SHORT_WORD.test(text);
 
 /** A text without secrets, at most 8 KiB of it. The same text is always answered alike, so what was harmless once is not searched again. */
 export function scrubText(text: string): string {
-  if (SHORT_WORD.test(text) || harmless.has(text)) return text;
+  if (isShortWord(text) || harmless.has(text)) return text;
   const clean = searched(text);
   if (clean === text && text.length <= MAX_REMEMBERED_LENGTH) {
     // All of them, rather than the oldest: what comes often is back after a few lines.

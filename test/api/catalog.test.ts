@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { takesGzip } from "../../src/api/replies.ts";
+import { takesGzip } from "../../src/api/documents.ts";
 import { startApi } from "./server.ts";
 
 const api = await startApi();

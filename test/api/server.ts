@@ -6,7 +6,7 @@ import { expect } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { type ApiConfig, createApi, serveOptions } from "../../src/api/app.ts";
-import { represent } from "../../src/api/replies.ts";
+import { documentOfText } from "../../src/api/documents.ts";
 import { ErrorSchema, SCHEMAS, type SchemaName } from "../../src/api/schemas.ts";
 import type { CatalogFilter, CatalogReader } from "../../src/catalog/port.ts";
 import type { HealthDesk, HealthReport } from "../../src/ops/health.ts";
@@ -71,8 +71,8 @@ export class TestCatalog implements CatalogReader {
       return problem("INVALID_COUNTRY", "Unknown country", { details: { nearest: [], code: "ATLANTIS" } });
     }
     if (filter.country === "GB") return problem("TEMPORARILY_UNAVAILABLE", "No prices", { retryAfterSeconds: 9.2 });
-    const { etag, plain, gzip } = represent(JSON.stringify(CATALOG));
-    return { etag, json: plain, gzip };
+    const { etag, plain, gzip } = documentOfText(JSON.stringify(CATALOG), "application/json", "no-store");
+    return { etag, json: plain.body, gzip: gzip.body };
   }
 }
 

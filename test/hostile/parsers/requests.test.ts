@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { AddressSet, isLoopback, parseAddress } from "../../../src/api/address.ts";
 import { ClientAddresses } from "../../../src/api/client-address.ts";
+import { cached, documentOfText, takesGzip } from "../../../src/api/documents.ts";
 import { FieldReader, parseBody } from "../../../src/api/fields.ts";
-import { cached, represent, takesGzip } from "../../../src/api/replies.ts";
 import { methodsOf } from "../../../src/api/routes.ts";
 import { isSameSecret } from "../../../src/api/same-secret.ts";
 import { OrderFields, RefundFields } from "../../../src/api/schemas.ts";
@@ -247,7 +247,7 @@ describe("a request's", () => {
   });
 
   test("conditional and encoding headers give the document, or 304, and never an error", () => {
-    const document = represent('{"a":1}');
+    const document = documentOfText('{"a":1}', "application/json", "no-store");
     const value = fc.oneof(
       fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)) }),
       fc.constantFrom(
@@ -267,7 +267,7 @@ describe("a request's", () => {
         const request = new Request("http://x/", {
           headers: { "if-none-match": etag.trim(), "accept-encoding": encoding.trim() },
         });
-        expect([200, 304]).toContain(cached(request, document, "application/json", "no-store").status);
+        expect([200, 304]).toContain(cached(request, document).status);
         expect(typeof takesGzip(encoding)).toBe("boolean");
       }),
       runs(500),
