@@ -15,12 +15,12 @@ test("what was not used for long is forgotten, what was used is not", () => {
 test("there are never more than there is room for; the one used longest ago goes", () => {
   const recent = new Recent<number, string>({ most: 3, forMs: 1_000 });
   for (const key of [1, 2, 3]) recent.set(key, `${key}`, 0);
-  recent.get(1, 0);
-  recent.set(4, "4", 0);
-  expect([1, 2, 3, 4].map((key) => recent.get(key, 0))).toEqual(["1", undefined, "3", "4"]);
-  recent.set(4, "four", 0);
+  recent.get(1, 10);
+  recent.set(4, "4", 10);
+  expect([1, 2, 3, 4].map((key) => recent.get(key, 10))).toEqual(["1", undefined, "3", "4"]);
+  recent.set(4, "four", 10);
   expect(recent.size).toBe(3);
-  expect(recent.get(4, 0)).toBe("four");
+  expect(recent.get(4, 10)).toBe("four");
 });
 
 test("a load that goes on for ever keeps as many as it uses in that time", () => {
