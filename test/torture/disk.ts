@@ -28,7 +28,7 @@ export interface DiskOptions extends TownOptions {
 
 /** @returns the violations. */
 export async function fillDisks(options: DiskOptions): Promise<readonly string[]> {
-  const disks = smallDisks().slice(0, options.disks);
+  const disks = smallDisks(options.disks);
   if (disks.length === 0) options.out("full disk    skipped: neither tmpfs, prlimit nor chattr can be used here");
   const violations: string[] = [];
   for (const disk of disks) violations.push(...(await fillDisk(disk, options)));

@@ -28,9 +28,14 @@ const BLOCK = 4_096;
 const succeeds = (command: string, ...args: string[]): boolean =>
   spawnSync(command, args, { stdio: "ignore" }).status === 0;
 
-/** Every kind of disk that can be had here. */
-export function smallDisks(): SmallDisk[] {
-  return [tmpfs(), fileSizeLimit(), immutable()].filter((disk) => disk !== null);
+/** The kinds of disk that can be had here, at most so many. Whoever asks closes them. */
+export function smallDisks(most: number): SmallDisk[] {
+  const disks: SmallDisk[] = [];
+  for (const make of [tmpfs, fileSizeLimit, immutable]) {
+    const disk = disks.length < most ? make() : null;
+    if (disk) disks.push(disk);
+  }
+  return disks;
 }
 
 function tmpfs(): SmallDisk | null {
