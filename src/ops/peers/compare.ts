@@ -208,8 +208,9 @@ function strangers({ paid, active, past }: Evidence, books: OurBooks): Stranger[
         words: `${lane(row)}, bought ${at(row.boughtAt)}`,
       }),
     ),
+    // One that was given back cost nothing: whoever bought it, nothing is missing.
     ...[...past.values()]
-      .filter((row) => isNobodys(row) && !active.has(row.activationId))
+      .filter((row) => row.standing !== "refunded" && isNobodys(row) && !active.has(row.activationId))
       .map(
         (row): Stranger => ({
           what: "past number",
