@@ -115,7 +115,7 @@ export function instantProvider(now: () => number): InstantProvider {
       return { kind: "finished" };
     },
     active: async () => Array.from(open.values(), ({ row }) => row),
-    listing: async () => ({ toldAt: now(), rows: Array.from(open.values(), ({ row }) => row) }),
+    listing: async () => ({ at: now(), toldAt: now(), rows: Array.from(open.values(), ({ row }) => row) }),
     history: async () => [],
     receives(phoneNumber) {
       const activationId = String(Number(phoneNumber.slice(2)));

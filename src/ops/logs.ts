@@ -182,5 +182,4 @@ const short = (value: string): string | null => {
 
 const MASKED = JSON.stringify(MASK);
 
-/** Routes, methods and messages come again with every line. */
-const quoted = remembering((text) => JSON.stringify(scrubText(text)), { most: 1_000, longest: 48 });
+const quoted = (text: string): string => JSON.stringify(scrubText(text));

@@ -1,11 +1,9 @@
 /** What is written before a purchase is sent, so that one whose answer is lost can be matched with the provider's lists (ADR 3). */
 import type { Journal } from "../../actors/runtime/journal.ts";
-import type { Millis } from "../../actors/runtime/world.ts";
+import type { Moment } from "./port.ts";
 
-export interface Intent {
-  /** By the provider's clock, which is the one that its rows are told by; by ours where it told no time. */
-  readonly sentAt: Millis;
-  readonly isByProvider: boolean;
+/** Its moment is the send; by the provider's clock that of the list before it. */
+export interface Intent extends Moment {
   /** Ids of the lane's activations that were there then: whosever they are, this purchase is none of them. */
   readonly known: ReadonlySet<string>;
 }
@@ -23,15 +21,10 @@ export class Intents {
     this.#journal = journal;
   }
 
-  /**
-   * Durable when it resolves.
-   * @param sentAt by our clock
-   * @param toldAt by the provider's, if it told
-   * @throws JournalUnavailable
-   */
-  write(key: string, sentAt: Millis, toldAt: Millis | null, known: readonly string[]): Promise<void> {
+  /** Durable when it resolves. @throws JournalUnavailable */
+  write(key: string, { at, toldAt }: Moment, known: readonly string[]): Promise<void> {
     return this.#journal.note((db) => {
-      const values = [key, sentAt, toldAt, JSON.stringify(known)];
+      const values = [key, at, toldAt, JSON.stringify(known)];
       db.run("INSERT OR REPLACE INTO intents (key, sent_at, told_at, known) VALUES (?, ?, ?, ?)", values);
       return null;
     });
@@ -42,12 +35,6 @@ export class Intents {
     const row = this.#journal.db
       .query<IntentRow, [string]>("SELECT sent_at, told_at, known FROM intents WHERE key = ?")
       .get(key);
-    return (
-      row && {
-        sentAt: row.told_at ?? row.sent_at,
-        isByProvider: row.told_at !== null,
-        known: new Set(JSON.parse(row.known) as string[]),
-      }
-    );
+    return row && { at: row.sent_at, toldAt: row.told_at, known: new Set(JSON.parse(row.known) as string[]) };
   }
 }

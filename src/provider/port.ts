@@ -150,9 +150,16 @@ export interface ActiveActivation {
   readonly message: Pick<ProviderMessage, "code" | "text"> | null;
 }
 
-/** The active list, with the provider's own time when the reading began; null when it told none. */
-export interface Listing {
+/** One moment by two clocks. */
+export interface Moment {
+  /** By ours. */
+  readonly at: Millis;
+  /** By the provider's own; null when it told no time. */
   readonly toldAt: Millis | null;
+}
+
+/** The active list, and when its reading began. */
+export interface Listing extends Moment {
   readonly rows: readonly ActiveActivation[];
 }
 

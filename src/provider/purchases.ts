@@ -12,9 +12,19 @@ import type { Journal } from "../../actors/runtime/journal.ts";
 import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
 import { Intents } from "./intents.ts";
 import { Lanes } from "./lanes.ts";
-import type { AccountTrouble, ActiveActivation, Bought, BuyOutcome, BuyRefusal, NumberProvider } from "./port.ts";
+import type {
+  AccountTrouble,
+  ActiveActivation,
+  Bought,
+  BuyOutcome,
+  BuyRefusal,
+  Listing,
+  NumberProvider,
+} from "./port.ts";
 import {
   activeCandidates,
+  agreedAge,
+  aheadAt,
   CLOCK_DOUBT_MS,
   endOf,
   mayBe,
@@ -111,13 +121,13 @@ export class Purchases {
     try {
       const listing = await this.#options.provider.listing();
       known = idsOfLane(listing.rows, good);
-      const sentAt = world.now();
-      const why = sentAt >= notAfter ? "too_late" : this.#options.mayBuy(good) ? null : "account_protected";
+      const at = world.now();
+      const why = at >= notAfter ? "too_late" : this.#options.mayBuy(good) ? null : "account_protected";
       if (why !== null) {
         this.#lanes.leave(lane, key);
         return { kind: "refused", reason: why, retry: "never" };
       }
-      await this.#intents.write(key, sentAt, listing.toldAt, known);
+      await this.#intents.write(key, { at, toldAt: listing.toldAt }, known);
     } catch {
       // Nothing was sent: the list could not be read, or the intent could not be stored.
       this.#lanes.leave(lane, key);
@@ -192,23 +202,22 @@ export class Purchases {
 
   /** @param last what is found is given back, in a lane that others buy in meanwhile. */
   async #search(key: string, good: Good, last: boolean): Promise<BuySearch> {
-    const { world, provider } = this.#options;
+    const { provider } = this.#options;
     const intent = this.#intents.of(key);
     // The intent is durable before anything is sent: without one, nothing was.
     if (!intent) return { kind: "absent" };
-    const { sentAt } = intent;
+    const sentAt = intent.toldAt ?? intent.at;
     const isNew = ({ activationId }: { readonly activationId: string }) =>
       !intent.known.has(activationId) && this.#isNobodys(activationId, key);
     let unexplained: number;
     let found: HeldNumber[];
     let misdated = 0;
-    let toldAt: Millis | null;
+    let listing: Listing;
     let ahead: number;
     try {
-      const listing = await provider.listing();
-      toldAt = intent.isByProvider ? listing.toldAt : null;
-      const now = toldAt ?? world.now();
-      ahead = world.now() - now;
+      listing = await provider.listing();
+      ahead = aheadAt(listing) ?? aheadAt(intent) ?? 0;
+      const now = intent.toldAt === null ? listing.at : listing.at - ahead;
       const active = listing.rows.filter((row) => mayBeActive(row, good) && isNew(row));
       unexplained = active.length;
       found = activeCandidates(active, good, sentAt, last);
@@ -236,9 +245,9 @@ export class Purchases {
     }
     // Ours, if its time is wrong or misread: no reason to look past one that fits, but one not to say that there is none.
     if (misdated > 0) return { kind: "unsure", reason: "unexplained_number" };
-    // By our clock alone the wrong hours may have been looked through, or too early: that proves nothing.
-    if (toldAt === null) return { kind: "unsure", reason: "provider_time_unknown" };
-    if (toldAt - sentAt < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
+    const age = agreedAge(intent, listing);
+    if (age === null) return { kind: "unsure", reason: "clocks_disagree" };
+    if (age < ABSENT_AFTER_MS) return { kind: "unsure", reason: "not_seen_yet" };
     const scans = (this.#scans.get(key) ?? 0) + 1;
     this.#scans.set(key, scans);
     return scans >= COMPLETE_SCANS ? { kind: "absent" } : { kind: "unsure", reason: "not_seen_yet" };
@@ -252,7 +261,9 @@ export class Purchases {
     if (this.#answered.get(activationId) === key) return false;
     return this.#lanes.holders(laneOf(good)).some((other) => {
       const intent = other === key ? null : this.#intents.of(other);
-      return intent !== null && !intent.known.has(activationId) && within(boughtAt, intent.sentAt);
+      if (!intent || intent.known.has(activationId)) return false;
+      // Sent by another clock than the number is dated by, it may have been at any time.
+      return intent.toldAt === null || within(boughtAt, intent.toldAt);
     });
   }
 

@@ -602,7 +602,10 @@ describe("searching a lost buy", () => {
     /** The provider's clock is right, and ours is so far ahead of it from the start. */
     const ahead = (ms: number) => {
       const engine = startEngine();
-      const provider = new ScriptedProvider(() => engine.world.now() - ms);
+      const provider = new ScriptedProvider(
+        () => engine.world.now(),
+        () => engine.world.now() - ms,
+      );
       const its = () => engine.world.now() - ms;
       return { ...shop(engine, provider), its };
     };
@@ -633,7 +636,7 @@ describe("searching a lost buy", () => {
       const sentAt = world.now();
       world.step(step);
       behind = step;
-      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("not_seen_yet"));
+      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("clocks_disagree"));
       provider.past = [pastRow("77", sentAt)];
       await world.advance(5 * MINUTE);
       expect(await find(1)).toMatchObject({ kind: "found", number: { boughtAt: sentAt + step } });
@@ -665,7 +668,7 @@ describe("searching a lost buy", () => {
       await world.advance(5 * MINUTE);
       const { now } = provider;
       provider.now = () => null;
-      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("provider_time_unknown"));
+      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("clocks_disagree"));
       provider.now = now;
       await find(1);
       expect(await find(1)).toEqual({ kind: "absent" });
@@ -674,9 +677,40 @@ describe("searching a lost buy", () => {
       await lose(2);
       provider.now = now;
       await world.advance(5 * MINUTE);
-      for (let look = 0; look < 3; look++) expect(await find(2)).toEqual(unsure("provider_time_unknown"));
+      for (let look = 0; look < 3; look++) expect(await find(2)).toEqual(unsure("clocks_disagree"));
       provider.listed = [activeRow("77", { boughtAt: world.now() - 5 * MINUTE })];
       expect(await find(2)).toMatchObject({ kind: "found", number: { activationId: "77" } });
+    });
+  });
+
+  describe("does not trust the provider's clock alone:", () => {
+    test("a look that is dated ahead is no time that passed", async () => {
+      const { lose, find, provider, world } = shop();
+      await lose(1);
+      provider.now = () => world.now() + 3 * MINUTE;
+      await world.advance(5 * SECOND);
+      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("not_seen_yet"));
+    });
+
+    test("a list before the send that came out of a cache proves nothing away", async () => {
+      const { lose, find, provider, world } = shop();
+      provider.now = () => world.now() - 6 * MINUTE;
+      await lose(1);
+      provider.now = () => world.now();
+      await world.advance(5 * MINUTE);
+      for (let look = 0; look < 3; look++) expect(await find(1)).toEqual(unsure("clocks_disagree"));
+    });
+
+    test("what is found by a look without a date lives by our clock", async () => {
+      const engine = startEngine();
+      const its = () => engine.world.now() - HOUR;
+      const { lose, find, provider, world } = shop(engine, new ScriptedProvider(() => engine.world.now(), its));
+      await lose(1);
+      const bought = world.now();
+      provider.now = () => null;
+      provider.listed = [activeRow("77", { boughtAt: its(), endsAt: its() + 30 * MINUTE })];
+      const number = { activationId: "77", boughtAt: bought, endsAt: bought + 30 * MINUTE };
+      expect(await find(1)).toMatchObject({ kind: "found", number });
     });
   });
 

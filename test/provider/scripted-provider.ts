@@ -30,16 +30,21 @@ export class ScriptedProvider
   onSend: () => void = () => {};
   looks = 0;
   now: () => number | null;
+  readonly ours: () => number;
 
-  /** @param now its own clock; null is a provider that tells no time. */
-  constructor(now: () => number | null) {
+  /**
+   * @param ours our clock
+   * @param now its own; null is a provider that tells no time
+   */
+  constructor(ours: () => number, now: () => number | null = ours) {
+    this.ours = ours;
     this.now = now;
   }
 
   async listing(): Promise<Listing> {
     this.looks++;
     if (!this.listed) throw new ProviderUnavailable("no list");
-    return { toldAt: this.now(), rows: [...this.listed] };
+    return { at: this.ours(), toldAt: this.now(), rows: [...this.listed] };
   }
 
   async history(from: number, to: number): Promise<PastActivation[]> {

@@ -4,9 +4,9 @@
  * asks for it once at a time.
  */
 import { parseMicroUsd } from "../../../actors/order/money.ts";
-import type { Millis } from "../../../actors/runtime/world.ts";
+import type { World } from "../../../actors/runtime/world.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { type ActiveActivation, type Listing, ProviderUnavailable } from "../port.ts";
+import { type ActiveActivation, type Listing, type Moment, ProviderUnavailable } from "../port.ts";
 import type { Client, Told } from "./client.ts";
 import * as field from "./fields.ts";
 import { shownMessage } from "./messages.ts";
@@ -26,7 +26,7 @@ const SMS_RECEIVED = 2;
  * The returned function reads the list. It remembers how it understood each row of the last one: the list is read every few seconds, and
  * most rows are as they were. @throws ProviderUnavailable from that function
  */
-export function createListing(client: Client): () => Promise<Listing> {
+export function createListing(world: Pick<World, "now">, client: Client): () => Promise<Listing> {
   let known: ReadonlyMap<string, Understood> = new Map();
   return together(async () => {
     const understood = new Map<string, Understood>();
@@ -37,7 +37,7 @@ export function createListing(client: Client): () => Promise<Listing> {
       understood.set(parsed.activationId, { row, parsed });
       return parsed;
     };
-    let toldAt: Millis | null = null;
+    let begun: Moment = { at: world.now(), toldAt: null };
     const rows = await readPages<ActiveActivation>({
       name: ACTION,
       maxPages: MAX_PAGES,
@@ -46,12 +46,12 @@ export function createListing(client: Client): () => Promise<Listing> {
         const params = { start: offset, limit: PAGE_SIZE };
         const told = await client.ask({ action: ACTION, params, priority: "urgent" });
         // What was bought before this, the list shows; what is bought after it, it may show.
-        if (index === 0 && "toldAt" in told) toldAt = told.toldAt ?? null;
+        if (index === 0 && "toldAt" in told) begun = { at: world.now(), toldAt: told.toldAt ?? null };
         return parsePage(told, parse);
       },
     });
     known = understood;
-    return { toldAt, rows };
+    return { ...begun, rows };
   });
 }
 

@@ -37,7 +37,7 @@ export function createHeroSms(options: HeroSmsOptions): NumberProvider {
   const { world, baseUrl, apiKey, currency = 840, callsPerSecond, onTrouble = () => {} } = options;
   const client = createClient({ world, baseUrl, apiKey, onTrouble, ...(callsPerSecond && { callsPerSecond }) });
   const rest = createRest(world, client);
-  const listing = createListing(client);
+  const listing = createListing(world, client);
   const rentals = createRentals(client, currency);
   const fingerprint = sha256Hex(`herosms:${apiKey}`).slice(0, 16);
 

@@ -68,7 +68,7 @@ export const PROVIDER: readonly Mutant[] = [
     edits: [
       {
         file: PURCHASES,
-        find: "await this.#intents.write(key, sentAt, listing.toldAt, known);",
+        find: "await this.#intents.write(key, { at, toldAt: listing.toldAt }, known);",
         replace: "void known;",
       },
     ],
