@@ -1,6 +1,6 @@
 /** What is written before a purchase is sent, so that one whose answer is lost can be matched with the provider's lists (ADR 3). */
 import type { Journal } from "../../actors/runtime/journal.ts";
-import type { Moment } from "./port.ts";
+import type { Moment } from "./clocks.ts";
 
 /** Its moment is the send; by the provider's clock that of the list before it. */
 export interface Intent extends Moment {

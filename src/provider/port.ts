@@ -7,6 +7,7 @@
  */
 import type { MicroUsd } from "../../actors/order/money.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
+import type { Moment } from "./clocks.ts";
 
 export type ActivationId = string;
 
@@ -148,14 +149,6 @@ export interface ActiveActivation {
   readonly newest: string | null;
   /** The newest message itself, where the row shows it in plain text. */
   readonly message: Pick<ProviderMessage, "code" | "text"> | null;
-}
-
-/** One moment by two clocks. */
-export interface Moment {
-  /** By ours. */
-  readonly at: Millis;
-  /** By the provider's own; null when it told no time. */
-  readonly toldAt: Millis | null;
 }
 
 /** The active list, and when its reading began. */

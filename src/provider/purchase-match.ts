@@ -6,14 +6,13 @@ import type { HeldNumber } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import { rentalMs } from "../../actors/order/terms.ts";
 import type { Millis } from "../../actors/runtime/world.ts";
-import type { ActiveActivation, Moment, PastActivation } from "./port.ts";
+import { CLOCK_DOUBT_MS } from "./clocks.ts";
+import type { ActiveActivation, PastActivation } from "./port.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 /** What the provider's answers are dated by, and what its rows are, may differ by this much. */
 const SKEW_MS = 10 * SECOND;
-/** Rows are no longer adopted, but not overlooked either, as far off as two clocks of the provider may be. */
-export const CLOCK_DOUBT_MS = 5 * MINUTE;
 /** A buy that was sent is over, one way or the other, within this of the list before it. */
 const WINDOW_MS = 90 * SECOND;
 const DEFAULT_LIFE_MS = 20 * MINUTE;
@@ -22,20 +21,6 @@ const SHORTEST_LIFE_MS = 5 * MINUTE;
 const LONGEST_LIFE_MS = { "receive-sms": 3 * 60 * MINUTE, "receive-sms-reactivate": 25 * 60 * MINUTE } as const;
 /** How far a listed rental's length may be from the one that was bought. */
 const RENTAL_TOLERANCE_MS = 10 * MINUTE;
-
-/** How far our clock is ahead of the provider's; null when it told no time. */
-export const aheadAt = ({ at, toldAt }: Moment): number | null => (toldAt === null ? null : at - toldAt);
-
-/**
- * How long ago the purchase was sent, as far as both clocks say so. Null when the provider told no time, and when they disagree: one of them
- * is wrong, was set meanwhile, or is that of a cache; by it the wrong hours would be looked through, or too early.
- */
-export function agreedAge(sent: Moment, seen: Moment): Millis | null {
-  if (sent.toldAt === null || seen.toldAt === null) return null;
-  const ages = [seen.at - sent.at, seen.toldAt - sent.toldAt];
-  const youngest = Math.min(...ages);
-  return Math.max(...ages) - youngest > CLOCK_DOUBT_MS ? null : youngest;
-}
 
 /** A reactivation brings back its own number and no other. */
 export const isNumberOf = (phoneNumber: string | null, good: Good): boolean =>

@@ -10,6 +10,7 @@ import { type HeldNumber, numberOf, type Order } from "../../actors/order/state.
 import type { Good } from "../../actors/order/terms.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
 import { type Millis, sleep, type World } from "../../actors/runtime/world.ts";
+import { agreedAge, aheadAt, CLOCK_DOUBT_MS } from "./clocks.ts";
 import { Intents } from "./intents.ts";
 import { Lanes } from "./lanes.ts";
 import type {
@@ -21,18 +22,7 @@ import type {
   Listing,
   NumberProvider,
 } from "./port.ts";
-import {
-  activeCandidates,
-  agreedAge,
-  aheadAt,
-  CLOCK_DOUBT_MS,
-  endOf,
-  mayBe,
-  mayBeActive,
-  mayBeOfLane,
-  pastCandidates,
-  within,
-} from "./purchase-match.ts";
+import { activeCandidates, endOf, mayBe, mayBeActive, mayBeOfLane, pastCandidates, within } from "./purchase-match.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

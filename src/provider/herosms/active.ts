@@ -6,7 +6,8 @@
 import { parseMicroUsd } from "../../../actors/order/money.ts";
 import type { World } from "../../../actors/runtime/world.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { type ActiveActivation, type Listing, type Moment, ProviderUnavailable } from "../port.ts";
+import type { Moment } from "../clocks.ts";
+import { type ActiveActivation, type Listing, ProviderUnavailable } from "../port.ts";
 import type { Client, Told } from "./client.ts";
 import * as field from "./fields.ts";
 import { shownMessage } from "./messages.ts";
