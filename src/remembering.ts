@@ -17,3 +17,15 @@ export function remembering<V>(
     return made;
   };
 }
+
+/** The same for objects that do not change: what was made of one is kept for as long as the object itself. */
+export function rememberingOf<K extends object, V extends object>(make: (key: K) => V): (key: K) => V {
+  const known = new WeakMap<K, V>();
+  return (key) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const made = make(key);
+    known.set(key, made);
+    return made;
+  };
+}

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { remembering } from "../src/remembering.ts";
+import { remembering, rememberingOf } from "../src/remembering.ts";
 
 function counted(most: number) {
   const made: string[] = [];
@@ -29,4 +29,12 @@ test("when there are too many it begins anew", () => {
   const { lengthOf, made } = counted(2);
   for (const key of ["a", "b", "a", "c", "a"]) expect(lengthOf(key)).toBe(1);
   expect(made).toEqual(["a", "b", "c", "a"]);
+});
+
+test("what is made of an object is made once, and of one that looks like it again", () => {
+  let made = 0;
+  const wrapped = rememberingOf((of: { readonly name: string }) => ({ of, n: ++made }));
+  const one = { name: "a" };
+  expect(wrapped(one)).toBe(wrapped(one));
+  expect(wrapped({ name: "a" }).n).toBe(2);
 });

@@ -3,8 +3,8 @@ import { Elysia } from "elysia";
 import type { CatalogFilter, CatalogPage, CatalogReader } from "../catalog/port.ts";
 import type { Eventually } from "../orders/desk.ts";
 import { isProblem, type Problem, problem } from "../orders/problem.ts";
-import { remembering } from "../remembering.ts";
-import { cached, type Document, documentOf, documentOfText } from "./documents.ts";
+import { remembering, rememberingOf } from "../remembering.ts";
+import { cached, documentOf, documentOfText } from "./documents.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { describe, type RouteDoc } from "./openapi.ts";
 import { targetOf } from "./target.ts";
@@ -17,8 +17,7 @@ const SERVICES_CACHING = "public, max-age=300";
 const JSON_TYPE = "application/json";
 
 export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly catalog: CatalogReader }) {
-  const services = servicesDocument(catalog);
-  const list = ({ request }: Call): Answer => cached(request, services());
+  const list = ({ request }: Call): Answer => cached(request, documentOfServices(catalog.services()));
 
   const filterOf = remembering((url) => readFilter(targetOf({ url }).query), REMEMBERED);
   const offers = ({ request }: Call): Eventually<Answer> => {
@@ -41,30 +40,16 @@ export function catalogRoutes({ gate, catalog }: { readonly gate: Gate; readonly
     });
 }
 
-const documents = new WeakMap<CatalogPage, Document>();
-
 /** Pages are made for half a minute, and read by many. */
-function documentOfPage(page: CatalogPage): Document {
-  const known = documents.get(page);
-  if (known) return known;
-  const document = documentOf({ ...page, plain: page.json }, JSON_TYPE, CATALOG_CACHING);
-  documents.set(page, document);
-  return document;
-}
+const documentOfPage = rememberingOf((page: CatalogPage) =>
+  documentOf({ ...page, plain: page.json }, JSON_TYPE, CATALOG_CACHING),
+);
 
-/** The list changes a few times a day at most: its bytes are kept for as long as the reader gives out the same list. */
-function servicesDocument(catalog: CatalogReader): () => Document {
-  let of: ReturnType<CatalogReader["services"]> | null = null;
-  let document: Document | null = null;
-  return () => {
-    const services = catalog.services();
-    if (document && services === of) return document;
-    const list = services.map(({ code, name }) => ({ code, name }));
-    of = services;
-    document = documentOfText(JSON.stringify({ services: list }), JSON_TYPE, SERVICES_CACHING);
-    return document;
-  };
-}
+/** The list changes a few times a day at most, and until then the reader gives out the same. */
+const documentOfServices = rememberingOf((services: ReturnType<CatalogReader["services"]>) => {
+  const list = services.map(({ code, name }) => ({ code, name }));
+  return documentOfText(JSON.stringify({ services: list }), JSON_TYPE, SERVICES_CACHING);
+});
 
 function readFilter(query: URLSearchParams): CatalogFilter | Problem {
   const country = query.get("country") || null;

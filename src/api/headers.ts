@@ -3,15 +3,18 @@
  * of some twenty that a poll takes.
  */
 
+import { rememberingOf } from "../remembering.ts";
+
 export type HeaderRecord = Readonly<Record<string, string>>;
 
 /** The headers of every answer, under the name of the request. */
 export class AnswerHeaders {
   readonly #common: HeaderRecord;
-  readonly #made = new WeakMap<HeaderRecord, Headers>();
+  readonly #ready: (own: HeaderRecord) => Headers;
 
   constructor(common: HeaderRecord) {
     this.#common = common;
+    this.#ready = rememberingOf((own) => new Headers({ ...own, ...common }));
   }
 
   /**
@@ -20,14 +23,8 @@ export class AnswerHeaders {
    */
   with(own: HeaderRecord, requestId: string): Headers | HeaderRecord {
     if (!Object.isFrozen(own)) return { ...own, "x-request-id": requestId, ...this.#common };
-    const headers = this.#made.get(own) ?? this.#make(own);
+    const headers = this.#ready(own);
     headers.set("x-request-id", requestId);
-    return headers;
-  }
-
-  #make(own: HeaderRecord): Headers {
-    const headers = new Headers({ ...own, ...this.#common });
-    this.#made.set(own, headers);
     return headers;
   }
 }
