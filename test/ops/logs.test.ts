@@ -52,6 +52,13 @@ test("an error is logged with its stack, and its message where none is given", (
   expect(JSON.stringify(named)).toContain("logs.test.ts");
 });
 
+test("a short value that is no plain word is written as JSON, without what it hides", () => {
+  const { log, lines } = capture();
+  const short = { quote: 'a"b', slash: "a\\b", line: "a\nb", address: "1.2.3.4" };
+  log.info(short, "Short");
+  expect(lines()).toMatchObject([{ ...short, address: "[ip]" }]);
+});
+
 test("a message is no format string", () => {
   const { log, lines } = capture();
   log.info({ a: 1 }, "100 %s %d %o");
