@@ -102,8 +102,8 @@ export class Supervisor {
 
   /**
    * Fires no more deadlines and waits up to `limitMs` until no step is under way and every effect came back, so that a planned stop leaves
-   * no unknown behind. What is not back by then is found interrupted at the next start. Afterwards no order moves: nobody would perform
-   * its effects. The journal is closed by its owner.
+   * no unknown behind. What is not back by then is found interrupted at the next start. Afterwards no order is told anything: nobody
+   * would perform its effects. The journal is closed by its owner.
    */
   async drain(limitMs: number): Promise<void> {
     const { world } = this.#options;

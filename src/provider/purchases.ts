@@ -1,8 +1,8 @@
 /**
  * The only buyer. The provider has no idempotency key, so per lane (service, country, kind) at most one buy is under way or unknown:
  * only then can a lost answer be matched with what the provider's list shows. An activation is adopted only inside an open
- * unknown-buy window, with exactly one candidate; whatever no intent of ours explains belongs to somebody else. The search goes by the
- * provider's clock alone: ours may be wrong, and may be set while it lasts (ADR 34).
+ * unknown-buy window, with exactly one candidate; whatever no intent of ours explains belongs to somebody else. Which rows fit
+ * goes by the provider's clock, because ours may be wrong; that nothing was bought is concluded only when both agree (ADR 34).
  */
 import type { BuyAnswer, BuySearch } from "../../actors/order/commands.ts";
 import type { EffectOf } from "../../actors/order/effects.ts";
