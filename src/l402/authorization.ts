@@ -45,7 +45,10 @@ const PREIMAGE = /^[0-9a-f]{64}$/i;
 export function presentedIn(headers: HeaderSource): Presentation {
   const found = new Collector();
   readAuthorization(headers.get("authorization") ?? "", found);
-  for (const name of HEX_HEADERS) readHex(headers.get(name) ?? "", found);
+  for (const name of HEX_HEADERS) {
+    const value = headers.get(name);
+    if (value !== null) readHex(value, found);
+  }
   return found;
 }
 

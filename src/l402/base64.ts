@@ -11,11 +11,10 @@ export function decodeBase64(text: string): Uint8Array | null {
   if (!SHAPE.test(text)) return null;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   if (padding > 0 && text.length % 4 !== 0) return null;
-  const digits = text.slice(0, text.length - padding);
-  const alphabet = /[-_]/.test(digits) ? "base64url" : "base64";
+  const alphabet = /[-_]/.test(text) ? "base64url" : "base64";
   try {
     // Strict about loose bits and odd digits; for that it wants the padding that clients may leave out.
-    return Uint8Array.fromBase64(digits + "=".repeat(-digits.length & 3), { alphabet, lastChunkHandling: "strict" });
+    return Uint8Array.fromBase64(text + "=".repeat(-text.length & 3), { alphabet, lastChunkHandling: "strict" });
   } catch {
     return null;
   }

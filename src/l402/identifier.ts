@@ -13,6 +13,7 @@ export interface Identifier {
 
 export const IDENTIFIER_BYTES = 66;
 export const TOKEN_ID_BYTES = 32;
+const HASH_START = 2;
 const TOKEN_ID_START = IDENTIFIER_BYTES - TOKEN_ID_BYTES;
 
 /** @throws RangeError unless the payment hash is 64 hex digits and the token id 32 bytes. */
@@ -32,5 +33,8 @@ export const kidOf = (bytes: Uint8Array): number | undefined =>
 /** @returns null for any other length or version. */
 export function decodeIdentifier(bytes: Uint8Array): Identifier | null {
   if (!isIdentifier(bytes)) return null;
-  return { paymentHash: bytesToHex(bytes.subarray(2, TOKEN_ID_START)), tokenId: bytes.slice(TOKEN_ID_START) };
+  return {
+    paymentHash: bytesToHex(bytes).slice(2 * HASH_START, 2 * TOKEN_ID_START),
+    tokenId: bytes.slice(TOKEN_ID_START),
+  };
 }

@@ -161,6 +161,8 @@ interface Section {
   readonly vid: Uint8Array | null;
 }
 
+const END = { type: EOS, data: new Uint8Array() } as const;
+
 /** Reads fields one after another; after the first violation everything reads as null. */
 class Reader {
   broken = false;
@@ -199,7 +201,7 @@ class Reader {
   field(): { type: number; data: Uint8Array } | null {
     const type = this.#varint();
     if (type === null) return null;
-    if (type === EOS) return { type, data: new Uint8Array() };
+    if (type === EOS) return END;
     const length = this.#varint();
     if (length === null || length > this.#bytes.length - this.#at) return this.#fail();
     // Encoders leave an empty location or vid out; an empty vid would pass for a first-party caveat elsewhere.
