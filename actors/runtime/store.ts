@@ -5,6 +5,7 @@ import type { OrderEvent } from "../order/events.ts";
 import { type Stake, stakeOf } from "../order/stake.ts";
 import type { Kind, Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";
+import { BY_PAYMENT_HASH } from "./schema.ts";
 import type { Millis } from "./world.ts";
 
 export interface StoredMessage {
@@ -110,7 +111,7 @@ export class Store {
   constructor(db: Database) {
     this.db = db;
     this.#byId = db.prepare("SELECT state FROM orders WHERE id = ?");
-    this.#byHash = db.prepare("SELECT id FROM orders WHERE payment_hash = ?");
+    this.#byHash = db.prepare(`SELECT id FROM orders WHERE ${BY_PAYMENT_HASH}`);
     this.#byActivation = db.prepare("SELECT id FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1");
     this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
     this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");

@@ -70,9 +70,8 @@ async function spent(count: number, work: () => Promise<void>): Promise<Spent> {
 function floor(path: string) {
   const db = new Database(path, { create: true, strict: true });
   configure(db);
-  db.run(
-    "CREATE TABLE orders (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, state TEXT NOT NULL, expires INTEGER) STRICT",
-  );
+  db.run("CREATE TABLE orders (id TEXT PRIMARY KEY, hash TEXT NOT NULL, state TEXT NOT NULL, expires INTEGER) STRICT");
+  db.run("CREATE UNIQUE INDEX orders_payment ON orders (unhex(substr(hash, 1, 16)))");
   db.run("CREATE TABLE events (id TEXT, seq INTEGER, body TEXT, PRIMARY KEY (id, seq)) STRICT");
   const order = db.prepare("INSERT INTO orders VALUES (?, ?, ?, ?)");
   const event = db.prepare("INSERT INTO events VALUES (?, ?, ?)");

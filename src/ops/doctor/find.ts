@@ -2,6 +2,7 @@
 import type { Database } from "bun:sqlite";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import type { Order } from "../../../actors/order/state.ts";
+import { BY_PAYMENT_HASH } from "../../../actors/runtime/schema.ts";
 import { upcast } from "../../../actors/runtime/store.ts";
 import { iso } from "../../../actors/runtime/world.ts";
 import { readInvoice } from "../../lightning/bolt11.ts";
@@ -85,7 +86,7 @@ function lookUp(db: Database, { kind, value }: Exclude<Search, { kind: "unknown"
       );
     case "hash":
       return (
-        hit("payment hash", one("SELECT state, NULL AS until FROM orders WHERE payment_hash = ?")) ??
+        hit("payment hash", one(`SELECT state, NULL AS until FROM orders WHERE ${BY_PAYMENT_HASH}`)) ??
         hit("payment hash", one("SELECT state, until FROM tombstones WHERE payment_hash = ?")) ??
         hit(
           "refund payment hash",

@@ -2,7 +2,7 @@
 import type { Database } from "bun:sqlite";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import type { Order } from "../../../actors/order/state.ts";
-import { META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
+import { BY_PAYMENT_HASH, META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
 import { readable } from "../../../actors/runtime/store.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 
@@ -59,7 +59,7 @@ export class OurBooks {
 
   byPaymentHash(hash: string): Order | null {
     return (
-      this.#one("SELECT state FROM orders WHERE payment_hash = ?", hash) ??
+      this.#one(`SELECT state FROM orders WHERE ${BY_PAYMENT_HASH}`, hash) ??
       this.#one("SELECT state FROM tombstones WHERE payment_hash = ?", hash)
     );
   }

@@ -36,9 +36,9 @@ function deadlines(): {
     },
     set(id, due) {
       db.run(
-        `INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due) VALUES (?, 1, 'waiting', '{}', ?, 0, 0, ?)
+        `INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due) VALUES (?, 1, 'waiting', '{}', hex(randomblob(32)), 0, 0, ?)
          ON CONFLICT (id) DO UPDATE SET due = excluded.due`,
-        [id, id, due],
+        [id, due],
       );
     },
     deadlines: new Deadlines({

@@ -20,7 +20,7 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 export const idOf = (n: number): OrderId => n.toString(16).padStart(32, "0") as OrderId;
-export const hashOf = (n: number): string => `aa${n.toString(16).padStart(62, "0")}`;
+export const hashOf = (n: number): string => n.toString(16).padStart(16, "0").padEnd(64, "a");
 export const PREIMAGE = "cc".repeat(32);
 export const PRICE_SATS = 1_500;
 export const MAX_COST = 250_000;

@@ -3,7 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { configure, migrate, SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
+import { Journal } from "../../../actors/runtime/journal.ts";
+import { BY_PAYMENT_HASH, configure, migrate, SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
+import { hashOf, idOf, startEngine } from "./engine.ts";
 
 const version = (db: Database) => (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
 
@@ -52,11 +54,35 @@ describe("migrate", () => {
     const db = fresh();
     const insert = (id: string) =>
       db.run(
-        "INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at) VALUES (?, 1, 'unpaid', '{}', 'h', 0, 0)",
-        [id],
+        "INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at) VALUES (?, 1, 'unpaid', '{}', ?, 0, 0)",
+        [id, "ab".repeat(32)],
       );
     insert("a");
     expect(() => insert("b")).toThrow("UNIQUE");
+  });
+});
+
+describe("a database of version 11", () => {
+  const rows = (db: Database) => db.query("SELECT * FROM orders ORDER BY id").all();
+
+  test("keeps every order with all its columns, found by its hash, and all its indexes", async () => {
+    const engine = startEngine();
+    for (const n of [1, 2, 3]) await engine.withNumber(n);
+    for (const n of [4, 5]) await engine.open(n);
+    const before = rows(engine.db);
+    const older = Database.deserialize(engine.db.serialize(), { strict: true });
+    older.run(
+      "DROP INDEX orders_payment; CREATE UNIQUE INDEX older ON orders (payment_hash); PRAGMA user_version = 11",
+    );
+    migrate(older);
+    expect(rows(older)).toEqual(before);
+    expect(before.length).toBe(5);
+    const { store } = new Journal(older, engine.world);
+    expect([1, 2, 3, 4, 5, 6].map((n) => store.idByPaymentHash(hashOf(n)))).toEqual([...[1, 2, 3, 4, 5].map(idOf), null]);
+    const indexes = (db: Database) =>
+      db.query("SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name").all();
+    expect(indexes(older)).toEqual(indexes(engine.db));
+    expect(older.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
   });
 });
 
@@ -80,6 +106,7 @@ test("the queries that run all the time use an index", () => {
       .join("; ");
   expect(plan("SELECT id FROM orders WHERE due <= 5 ORDER BY due LIMIT 5")).toContain("orders_due");
   expect(plan("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1")).toContain("orders_due");
+  expect(plan(`SELECT id FROM orders WHERE ${BY_PAYMENT_HASH}`)).toContain("orders_payment");
   expect(plan("SELECT state FROM orders WHERE activation_id = '5'")).toContain("orders_activation");
   expect(
     plan("SELECT state FROM orders WHERE kind = 'done' AND opened_by IS NOT NULL AND ended_at < 5 LIMIT 5"),
