@@ -5,8 +5,8 @@
  *   bun bench/bench.ts --quick             under two minutes; prints only
  *   bun bench/bench.ts --gate              under forty seconds; prints only
  *   bun bench/bench.ts --only=poll,catalog some rows; prints only
- *   bun bench/bench.ts --only=memory --minutes=60 --write
- *                                          an hour on its own, written into the results and the page of the last full run, which then keeps it
+ *   bun bench/bench.ts --only=memory --minutes=96 --write
+ *                                          an hour after its warm-up, written into the results and the page of the last full run, which then keeps it
  *
  * It never fails for a figure, only when it could not measure.
  */
