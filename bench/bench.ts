@@ -64,7 +64,8 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   restart: () => restart(sizes),
   resident: () => resident({ awake: quick ? 20_000 : 100_000, stored: most }),
   journal: () => journal({ groups: 8, rounds: quick ? 3 : 7, stored: most }),
-  deadlines: () => deadlines(quick ? { armed: 10_000, seconds: 2 } : { armed: 100_000, seconds: 10 }),
+  deadlines: () =>
+    deadlines(quick ? { armed: 10_000, seconds: 2, rounds: 1 } : { armed: 100_000, seconds: 10, rounds: 3 }),
   growth: () => growth(extent, most),
   lives: () => lives({ quick }),
   webhook: () => webhook({ codes: quick ? 40 : 200 }),
