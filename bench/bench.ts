@@ -68,7 +68,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
     deadlines(quick ? { armed: 10_000, seconds: 2, rounds: 1 } : { armed: 100_000, seconds: 10, rounds: 3 }),
   growth: () => growth(extent, most),
   lives: () => lives({ quick }),
-  webhook: () => webhook({ codes: quick ? 40 : 200 }),
+  webhook: () => webhook(quick ? { codes: 40, rounds: 1 } : { codes: 200, rounds: 3 }),
   "in-process": () => inProcess(quick ? { rounds: 1, lives: 1_000 } : { rounds: 3, lives: 8_000 }),
   provider: () => provider(quick ? { codes: 20, seconds: 4 } : { codes: 50, seconds: 25 }),
   memory: () => memory({ seconds: numberOf("minutes", quick ? 0.25 : 2) * 60 }),

@@ -46,11 +46,13 @@ async function onItsWay(product: Product, peers: Peers, held: Held): Promise<num
   }
 }
 
-export async function webhook({ codes }: { readonly codes: number }): Promise<Row> {
+/** @param codes how many in each round */
+export async function webhook({ codes, rounds }: { readonly codes: number; readonly rounds: number }): Promise<Row> {
+  const all = codes * rounds;
   const peers = await startPeers();
   const dataDir = newFolder();
   const buying = await startProduct(peers, { dataDir, env: UNPACED });
-  const held = await waitingOrders(buying, peers, POLLED + codes);
+  const held = await waitingOrders(buying, peers, POLLED + all);
   await buying.stop();
   const product = await startProduct(peers, { dataDir, env: withWebhook() });
   const polls = held.splice(0, POLLED).map(({ orderId, authorization }) => {
@@ -61,7 +63,7 @@ export async function webhook({ codes }: { readonly codes: number }): Promise<Ro
   const job: LoadJob = {
     port: product.port,
     connections: CONNECTIONS,
-    seconds: (SETTLED_MS + (codes * 1_000) / CODES_PER_SECOND) / 1_000,
+    seconds: (SETTLED_MS + (all * 1_000) / CODES_PER_SECOND) / 1_000,
     requestsFile,
     from: 0,
     perSecond: POLLS_PER_SECOND,
@@ -81,14 +83,25 @@ export async function webhook({ codes }: { readonly codes: number }): Promise<Ro
   const cpu = (product.cpuMs() - cpuBefore) / seconds / 10;
   await Promise.all([product.stop(), peers.stop()]);
   if (Object.keys(statuses).join() !== "200") throw new Error(`Polls were answered ${JSON.stringify(statuses)}`);
+  const p99s = Array.from({ length: rounds }, (_, round) => {
+    const ofRound = times.slice(round * codes, (round + 1) * codes).sort((a, b) => a - b);
+    return quantile(ofRound, 0.99);
+  });
   times.sort((a, b) => a - b);
   const { median, min, max } = spread(times);
+  const worst = spread(p99s);
   return {
     id: "webhook",
     work: `A code from the provider's webhook to the poll that carries it, under ${POLLS_PER_SECOND.toLocaleString("en-US")} polls a second`,
     figures: [
-      { name: `${codes} codes, median`, value: median, unit: "ms", range: [min, max] },
-      { name: "the same, p99", value: quantile(times, 0.99), unit: "ms", aim: { atMost: AIM_P99_MS } },
+      { name: `${all} codes, median`, value: median, unit: "ms", range: [min, max] },
+      {
+        name: `p99 of each ${codes}`,
+        value: worst.median,
+        unit: "ms",
+        range: [worst.min, worst.max],
+        aim: { atMost: AIM_P99_MS },
+      },
       { name: "the others' polls", value: perSecond, unit: "/s" },
       { name: "the others' polls, p99", value: p99, unit: "ms" },
       { name: "the service's processor time", value: cpu, unit: "%" },
