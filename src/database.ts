@@ -15,12 +15,12 @@ export class UnusableFile extends Error {
   }
 }
 
-/** @throws UnusableFile */
-export function openJournal(dataDir: string, world: World): Journal {
+/** @param upgrading hears of the schema of an older database before that is brought up to date. @throws UnusableFile */
+export function openJournal(dataDir: string, world: World, upgrading?: (from: number) => void): Journal {
   const path = join(dataDir, "orders.sqlite");
   // Before SQLite sees them: it would make a log as read-only as its database, and leave it there.
   for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) mustBeWritable(file);
-  return orUnusable(path, () => Journal.open(path, world));
+  return orUnusable(path, () => Journal.open(path, world, upgrading));
 }
 
 /** @throws UnusableFile when permissions or the file system forbid writing to it. */

@@ -3,6 +3,7 @@
  * lock on the data directory.
  */
 import { REFUND_INVOICE_LIFE_MS } from "../actors/order/policy.ts";
+import { SCHEMA_VERSION } from "../actors/runtime/schema.ts";
 import { type RealWorld, sleep } from "../actors/runtime/world.ts";
 import { type ApiConfig, createApi, serveOptions } from "./api/app.ts";
 import { assemble, type ServicePeers } from "./assembly.ts";
@@ -46,7 +47,12 @@ const REQUESTS_MS = 2_000;
 /** @throws UnusableFile, WrongBinding, NodeUnavailable (at first boot), the reason of `stopping`, or what a port of the system throws. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, world, log, names, peers, stopping } = options;
-  const journal = openJournal(config.dataDir, world);
+  const journal = openJournal(config.dataDir, world, (from) =>
+    log.warn(
+      { from, to: SCHEMA_VERSION },
+      "the database is brought up to date: with millions of orders this takes minutes",
+    ),
+  );
   try {
     const expected = { providerAccount: peers.provider.accountFingerprint(), sandbox: peers.sandbox };
     const bound = await orStopped(bind(world, journal.store, peers.node, expected), stopping);

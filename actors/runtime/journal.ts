@@ -77,18 +77,18 @@ export class Journal {
   /** Of the group that is being written. */
   readonly #stakes = new StakeMoves();
 
-  /** Takes over an open database; `Journal.open` opens a file. */
-  constructor(db: Database, world: World) {
+  /** Takes over an open database; `Journal.open` opens a file. @param upgrading as `told` of `migrate` */
+  constructor(db: Database, world: World, upgrading?: (from: number) => void) {
     configure(db);
-    migrate(db);
+    migrate(db, upgrading);
     this.db = db;
     this.store = new Store(db);
     this.#world = world;
     this.#sql = writesOf(db);
   }
 
-  static open(path: string, world: World): Journal {
-    return new Journal(new Database(path, { create: true, strict: true }), world);
+  static open(path: string, world: World, upgrading?: (from: number) => void): Journal {
+    return new Journal(new Database(path, { create: true, strict: true }), world, upgrading);
   }
 
   /** From now on `companion` writes along with every step. */

@@ -71,7 +71,7 @@ function floor(path: string) {
   const db = new Database(path, { create: true, strict: true });
   configure(db);
   db.run("CREATE TABLE orders (id TEXT PRIMARY KEY, hash TEXT NOT NULL, state TEXT NOT NULL, expires INTEGER) STRICT");
-  db.run("CREATE UNIQUE INDEX orders_payment ON orders (unhex(substr(hash, 1, 16)))");
+  db.run("CREATE UNIQUE INDEX orders_payment ON orders (coalesce(unhex(substr(hash, 1, 16)), hash))");
   db.run("CREATE TABLE events (id TEXT, seq INTEGER, body TEXT, PRIMARY KEY (id, seq)) STRICT");
   const order = db.prepare("INSERT INTO orders VALUES (?, ?, ?, ?)");
   const event = db.prepare("INSERT INTO events VALUES (?, ?, ?)");

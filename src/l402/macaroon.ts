@@ -161,7 +161,7 @@ interface Section {
   readonly vid: Uint8Array | null;
 }
 
-const END = { type: EOS, data: new Uint8Array() } as const;
+const END = Object.freeze({ type: EOS, data: new Uint8Array() });
 
 /** Reads fields one after another; after the first violation everything reads as null. */
 class Reader {

@@ -6,7 +6,7 @@ import { Database } from "bun:sqlite";
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { META_BACKUP, SCHEMA_VERSION } from "../../actors/runtime/schema.ts";
+import { META_BACKUP, migrate, SCHEMA_VERSION } from "../../actors/runtime/schema.ts";
 import { iso, type Millis } from "../../actors/runtime/world.ts";
 import { AlreadyRunning, lockDataDir } from "../lock.ts";
 import { giveToOwner } from "../owner.ts";
@@ -35,6 +35,8 @@ Exit code: 0 done, 2 could not`;
 
 /** Room for what the server writes when it starts. */
 const SPARE_BYTES = 16 * 1024 * 1024;
+/** Of an older backup: itself, its tables beside those they replace, and the log of both. */
+const COPIES_OF_UPGRADE = 4;
 
 /** Said instead of a result. */
 class Problem extends Error {}
@@ -80,7 +82,9 @@ function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions)
     );
   }
   const { bavail, bsize } = statfsSync(resolve(dataDir));
-  if (bavail * bsize < manifest.bytes + SPARE_BYTES) throw new Problem(`not enough space in "${resolve(dataDir)}"`);
+  const copies = manifest.schema < SCHEMA_VERSION ? COPIES_OF_UPGRADE : 1;
+  if (bavail * bsize < manifest.bytes * copies + SPARE_BYTES)
+    throw new Problem(`not enough space in "${resolve(dataDir)}"`);
   const half = `${target}.restoring`;
   rmSync(half, { force: true });
   copyPrivate(backup, half);
@@ -116,7 +120,8 @@ function checked(backup: string): Manifest {
 }
 
 /**
- * A backup carries its mark already; of two the earlier one stands, because more is unknown since then.
+ * Marks a database, and brings it up to date. A backup carries its mark already; of two the earlier one stands, because more is unknown
+ * since then.
  * @returns the one that stands.
  */
 function markFile(file: string, takenAt: string): string {
@@ -129,7 +134,11 @@ function markFile(file: string, takenAt: string): string {
       [META_BACKUP, JSON.stringify({ takenAt })],
     );
     const mark = "SELECT value ->> '$.takenAt' AS time FROM meta WHERE key = ?";
-    return db.query<{ time: string }, [string]>(mark).get(META_BACKUP)?.time ?? takenAt;
+    const stands = db.query<{ time: string }, [string]>(mark).get(META_BACKUP)?.time ?? takenAt;
+    // With its mark, so that nothing interrupted leaves one that would move money; the doctor reads the present schema only.
+    db.run("PRAGMA secure_delete = ON");
+    migrate(db);
+    return stands;
   } finally {
     db.close();
   }
@@ -172,7 +181,7 @@ function foldLog(file: string): void {
 }
 
 function mark(time: string, { dataDir, now }: RestoreOptions): string {
-  const opened = openReadOnly(dataDir);
+  const opened = openReadOnly(dataDir, { older: true });
   if (!opened.ok) throw new Problem(opened.problem);
   try {
     const at = timeOf(opened.db, time);

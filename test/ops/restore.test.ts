@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   appendFileSync,
   chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,14 +16,16 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { META_BACKUP } from "../../actors/runtime/schema.ts";
+import { META_BACKUP, SCHEMA_VERSION } from "../../actors/runtime/schema.ts";
 import { iso } from "../../actors/runtime/world.ts";
 import { lockDataDir } from "../../src/lock.ts";
 import { manifestPath } from "../../src/ops/backup/manifest.ts";
 import { runBackup } from "../../src/ops/backup.ts";
+import { openReadOnly } from "../../src/ops/doctor/database.ts";
 import { OurBooks } from "../../src/ops/peers/books.ts";
 import { runRestore } from "../../src/ops/restore.ts";
 import { holdOf } from "../../src/orders/hold.ts";
+import { rewindToSchema11 } from "../support/older-schema.ts";
 import { idOf, Lives } from "./doctor-life.ts";
 
 let lives: Lives;
@@ -146,6 +149,47 @@ test("of two marks the earlier one stands, and is said", () => {
   expect(loss(target())?.takenAt).toBe(taken - 3_600_000);
   expect(restore("--mark", iso(taken))).toEqual({ code: 0, text: expect.stringContaining(earlier) });
   expect(loss(target())?.takenAt).toBe(taken - 3_600_000);
+});
+
+describe("a copy of an older schema", () => {
+  const upToDate = () => {
+    const database = openReadOnly(dataDir);
+    if (!database.ok) throw new Error(database.problem);
+    database.db.close();
+  };
+
+  test("is brought up to date when it is restored, so that the doctor can compare it before a server starts", () => {
+    const before = orders(lives.journal.db);
+    rewindToSchema11(lives.journal.db);
+    rmSync(file);
+    rmSync(manifestPath(file));
+    expect(runBackup([file], { dataDir: lives.dataDir, now: lives.world.now(), out: () => {} })).toBe(0);
+    expect(restore(file).code).toBe(0);
+    upToDate();
+    expect(opened(target(), orders)).toEqual(before);
+    expect(loss(target())?.matchedAt).toBeNull();
+  });
+
+  test("is marked, whatever wrote it: started on without a mark it would move money", () => {
+    mkdirSync(dataDir);
+    copyFileSync(file, target());
+    const copy = new Database(target());
+    copy.run("DELETE FROM meta WHERE key = 'backup'");
+    rewindToSchema11(copy);
+    copy.close();
+    expect(restore("--mark", "2026-01-31T03:00:00Z").code).toBe(0);
+    upToDate();
+    expect(loss(target())?.takenAt).toBe(Date.parse("2026-01-31T03:00:00Z"));
+  });
+
+  test("of a newer program is neither", () => {
+    mkdirSync(dataDir);
+    copyFileSync(file, target());
+    const copy = new Database(target());
+    copy.run(`PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
+    copy.close();
+    expect(restore("--mark", "2026-01-31T03:00:00Z").text).toContain("use the program that wrote it");
+  });
 });
 
 describe("nothing is restored", () => {

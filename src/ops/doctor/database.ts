@@ -14,10 +14,16 @@ export type Opened =
   | { readonly ok: false; readonly problem: string };
 
 /** Opens `DATA_DIR/orders.sqlite`; never creates, migrates or writes. */
-export const openReadOnly = (dataDir: string): Opened => openFileReadOnly(join(dataDir, "orders.sqlite"));
+export const openReadOnly = (dataDir: string, wanted?: Wanted): Opened =>
+  openFileReadOnly(join(dataDir, "orders.sqlite"), wanted);
+
+export interface Wanted {
+  /** One of an older schema will do. */
+  readonly older: boolean;
+}
 
 /** Opens a database of ours wherever it lies: a backup, for one. */
-export function openFileReadOnly(path: string): Opened {
+export function openFileReadOnly(path: string, { older }: Wanted = { older: false }): Opened {
   if (!existsSync(path)) return { ok: false, problem: `No database at "${path}"` };
   let db: Database | null = null;
   try {
@@ -26,14 +32,14 @@ export function openFileReadOnly(path: string): Opened {
     db.run("PRAGMA busy_timeout = 5000");
     db.run("PRAGMA temp_store = MEMORY");
     const found = db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
-    if (found === SCHEMA_VERSION) return { ok: true, db, path };
+    if (found === SCHEMA_VERSION || (older && found < SCHEMA_VERSION)) return { ok: true, db, path };
     db.close();
     const known = `this program knows ${SCHEMA_VERSION}`;
     return {
       ok: false,
       problem:
         found < SCHEMA_VERSION
-          ? `Database has schema ${found}, ${known}: start the server once, which brings it up to date`
+          ? `Database has schema ${found}, ${known}: start the server on it, or restore it if it is a backup, which brings it up to date`
           : `Database has schema ${found}, ${known}: use the program that wrote it`,
     };
   } catch (error) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal } from "../../../actors/runtime/journal.ts";
 import { BY_PAYMENT_HASH, configure, migrate, SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
+import { rewindToSchema11 } from "../../support/older-schema.ts";
 import { hashOf, idOf, startEngine } from "./engine.ts";
 
 const version = (db: Database) => (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
@@ -52,13 +53,21 @@ describe("migrate", () => {
 
   test("a payment hash belongs to one order", () => {
     const db = fresh();
-    const insert = (id: string) =>
+    const insert = (id: string, hash: string) =>
       db.run(
         "INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at) VALUES (?, 1, 'unpaid', '{}', ?, 0, 0)",
-        [id, "ab".repeat(32)],
+        [id, hash],
       );
-    insert("a");
-    expect(() => insert("b")).toThrow("UNIQUE");
+    insert("a", "ab".repeat(32));
+    expect(() => insert("b", "ab".repeat(32))).toThrow("UNIQUE");
+    expect(() => insert("b", `${"ab".repeat(31)}cd`)).toThrow("UNIQUE");
+    insert("b", `cd${"ab".repeat(31)}`);
+    // No node of ours tells such a hash; it is found and unique all the same.
+    insert("c", "no hex");
+    expect(() => insert("d", "no hex")).toThrow("UNIQUE");
+    const found = db.query<{ id: string }, [string]>(`SELECT id FROM orders WHERE ${BY_PAYMENT_HASH}`);
+    const hashes = ["ab".repeat(32), `${"ab".repeat(31)}cd`, `cd${"ab".repeat(31)}`, "no hex", "none"];
+    expect(hashes.map((hash) => found.get(hash)?.id)).toEqual(["a", undefined, "b", "c", undefined]);
   });
 });
 
@@ -71,14 +80,17 @@ describe("a database of version 11", () => {
     for (const n of [4, 5]) await engine.open(n);
     const before = rows(engine.db);
     const older = Database.deserialize(engine.db.serialize(), { strict: true });
-    older.run(
-      "DROP INDEX orders_payment; CREATE UNIQUE INDEX older ON orders (payment_hash); PRAGMA user_version = 11",
-    );
-    migrate(older);
+    rewindToSchema11(older);
+    const told: number[] = [];
+    migrate(older, (from) => told.push(from));
+    expect(told).toEqual([11]);
     expect(rows(older)).toEqual(before);
     expect(before.length).toBe(5);
     const { store } = new Journal(older, engine.world);
-    expect([1, 2, 3, 4, 5, 6].map((n) => store.idByPaymentHash(hashOf(n)))).toEqual([...[1, 2, 3, 4, 5].map(idOf), null]);
+    expect([1, 2, 3, 4, 5, 6].map((n) => store.idByPaymentHash(hashOf(n)))).toEqual([
+      ...[1, 2, 3, 4, 5].map(idOf),
+      null,
+    ]);
     const indexes = (db: Database) =>
       db.query("SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name").all();
     expect(indexes(older)).toEqual(indexes(engine.db));
