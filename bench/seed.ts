@@ -41,7 +41,7 @@ export function copyOrder(dataDir: string, { from, count, due }: Copies): Copied
   // MATERIALIZED: what is random would be drawn again for each place that it is put in.
   db.query(
     `${NUMBERS}, copies AS MATERIALIZED (
-       SELECT n, printf('%012x', created_at + n) || lower(hex(randomblob(10))) AS id, lower(hex(randomblob(32))) AS hash, CAST(:activation + n AS TEXT) AS activation,
+       SELECT n, printf('%012x', created_at - :count + n) || lower(hex(randomblob(10))) AS id, lower(hex(randomblob(32))) AS hash, CAST(:activation + n AS TEXT) AS activation,
          '+' || (:phone + n) AS phone FROM numbers, orders WHERE orders.id = :from)
      INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since, opened_by)
      SELECT copies.id, seq, kind,
