@@ -38,6 +38,9 @@ const SPARE_BYTES = 16 * 1024 * 1024;
 /** Of an older backup: itself, its tables beside those they replace, and the log of both. */
 const COPIES_OF_UPGRADE = 4;
 
+/** Ends of the names of files that belong to a database, and are taken for those of whatever takes its place. */
+const BESIDE = ["-journal", "-wal", "-shm"] as const;
+
 /** Said instead of a result. */
 class Problem extends Error {}
 
@@ -86,7 +89,7 @@ function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions)
   if (bavail * bsize < manifest.bytes * copies + SPARE_BYTES)
     throw new Problem(`not enough space in "${resolve(dataDir)}"`);
   const half = `${target}.restoring`;
-  rmSync(half, { force: true });
+  removeHalf(half);
   copyPrivate(backup, half);
   try {
     if (digestOf(half) !== manifest.sha256) throw new Problem("the copy differs from the backup");
@@ -100,9 +103,14 @@ function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions)
       aside === null ? "" : `The database that was there is now "${aside}": it may hold SMS texts, remove it in time. `;
     return `Restored ${manifest.orders} orders as of ${manifest.takenAt}. ${old}${NEXT}`;
   } catch (error) {
-    rmSync(half, { force: true });
+    removeHalf(half);
     throw error;
   }
+}
+
+/** With its journal: SQLite would play what a killed restore left of one into the next copy (SQLite, "Database File Format", 3). */
+function removeHalf(half: string): void {
+  for (const part of ["", ...BESIDE]) rmSync(half + part, { force: true });
 }
 
 /** @throws Problem unless the file is what its manifest says. */
@@ -161,7 +169,7 @@ function keepAside(target: string, now: Millis): string | null {
     giveToOwner(aside);
   }
   // What is left of a log belongs to a file that could not be opened; the new one must not be taken for it.
-  for (const part of ["-wal", "-shm"]) if (existsSync(target + part)) renameSync(target + part, aside + part);
+  for (const part of BESIDE) if (existsSync(target + part)) renameSync(target + part, aside + part);
   return aside;
 }
 

@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -170,6 +171,24 @@ describe("a copy of an older schema", () => {
     expect(loss(target())?.matchedAt).toBeNull();
   });
 
+  test("is not mixed with the journal of one whose restore was killed", () => {
+    mkdirSync(dataDir);
+    const half = `${target()}.restoring`;
+    const killed = new Database(half, { create: true });
+    killed.run("CREATE TABLE other (text TEXT)");
+    for (let n = 0; n < 300; n++) killed.run("INSERT INTO other VALUES (zeroblob(3000))");
+    // So little room that pages go to the file, and what stood there to the journal, before the commit.
+    killed.run("PRAGMA cache_size = 10; BEGIN; UPDATE other SET text = zeroblob(3001)");
+    copyFileSync(`${half}-journal`, join(room, "journal"));
+    killed.run("ROLLBACK");
+    killed.close();
+    renameSync(join(room, "journal"), `${half}-journal`);
+    expect(restore(file).code).toBe(0);
+    expect(opened(target(), orders)).toEqual(orders(lives.journal.db));
+    expect(opened(target(), (db) => db.query("PRAGMA integrity_check").get())).toEqual({ integrity_check: "ok" });
+    expect(readdirSync(dataDir).filter((name) => name.includes("restoring"))).toEqual([]);
+  });
+
   test("is marked, whatever wrote it: started on without a mark it would move money", () => {
     mkdirSync(dataDir);
     copyFileSync(file, target());
@@ -180,6 +199,12 @@ describe("a copy of an older schema", () => {
     expect(restore("--mark", "2026-01-31T03:00:00Z").code).toBe(0);
     upToDate();
     expect(loss(target())?.takenAt).toBe(Date.parse("2026-01-31T03:00:00Z"));
+  });
+
+  test("that no version wrote is not marked, and said to be none", () => {
+    mkdirSync(dataDir);
+    writeFileSync(target(), "");
+    expect(restore("--mark", "2026-01-31T03:00:00Z").text).toContain("Database has schema 0");
   });
 
   test("of a newer program is neither", () => {

@@ -32,7 +32,7 @@ export function openFileReadOnly(path: string, { older }: Wanted = { older: fals
     db.run("PRAGMA busy_timeout = 5000");
     db.run("PRAGMA temp_store = MEMORY");
     const found = db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
-    if (found === SCHEMA_VERSION || (older && found < SCHEMA_VERSION)) return { ok: true, db, path };
+    if (found === SCHEMA_VERSION || (older && found > 0 && found < SCHEMA_VERSION)) return { ok: true, db, path };
     db.close();
     const known = `this program knows ${SCHEMA_VERSION}`;
     return {
