@@ -1,28 +1,57 @@
-/** Makes one self-contained executable, with data, docs page and migrations inside: dist/l402-numbers. */
+/** Makes one self-contained executable, with data, docs page, migrations and libsecp256k1 inside: dist/l402-numbers. */
 import { join } from "node:path";
+import type { BunPlugin } from "bun";
 
 const root = join(import.meta.dir, "..");
+
+/** The builds that the `secp256k1` package brings; an executable for any other system computes with @noble/curves. */
+const PREBUILT: Readonly<Record<string, string>> = {
+  "linux-x64": "linux-x64/secp256k1.glibc.node",
+  "linux-x64-musl": "linux-x64/secp256k1.musl.node",
+  "darwin-arm64": "darwin-arm64/secp256k1.node",
+};
+
+/**
+ * The package looks for its addon at run time: under the folder it was built in, beside the executable, and, as any `require` does, in the
+ * working directory. An executable must run nothing that happens to lie there, so it gets the addon itself.
+ */
+function withAddon(system: string): BunPlugin {
+  const file = PREBUILT[system];
+  return {
+    name: "secp256k1 inside",
+    setup(build) {
+      build.onLoad({ filter: /secp256k1[\\/]bindings\.js$/ }, () => ({
+        loader: "js",
+        contents:
+          file === undefined
+            ? `throw new Error("There is no libsecp256k1 for ${system}");`
+            : `module.exports = require("./lib")(new (require("./prebuilds/${file}").Secp256k1)());`,
+      }));
+    },
+  };
+}
+
+/** As in "bun-linux-x64-musl-baseline". */
+const systemOf = (target: string): string => target.replace(/^bun-|-(?:baseline|modern)$/g, "");
 
 /** @returns the path of the executable. */
 export async function build(outfile = join(root, "dist", "l402-numbers")): Promise<string> {
   const target = process.argv.find((arg) => arg.startsWith("--target="))?.slice("--target=".length);
-  const command = [
-    process.execPath,
-    "build",
-    join(root, "src/main.ts"),
-    "--compile",
-    "--minify",
-    "--sourcemap",
-    "--bytecode",
-    "--format=esm",
-    `--outfile=${outfile}`,
-    // Configuration is the environment and nothing that happens to lie in the working directory.
-    "--no-compile-autoload-dotenv",
-    "--no-compile-autoload-bunfig",
-    ...(target ? [`--target=${target}`] : []),
-  ];
-  const child = Bun.spawn(command, { cwd: root, stdout: "inherit", stderr: "inherit" });
-  if ((await child.exited) !== 0) throw new Error("The build failed");
+  await Bun.build({
+    entrypoints: [join(root, "src/main.ts")],
+    compile: {
+      outfile,
+      // Configuration is the environment and nothing that happens to lie in the working directory.
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+      ...(target && { target: target as Bun.Build.CompileTarget }),
+    },
+    plugins: [withAddon(target ? systemOf(target) : `${process.platform}-${process.arch}`)],
+    minify: true,
+    sourcemap: "inline",
+    bytecode: true,
+    format: "esm",
+  });
   return outfile;
 }
 

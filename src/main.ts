@@ -9,6 +9,7 @@ import { checkLightning } from "./check-lightning.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { openJournal } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
+import { nativeCurve } from "./lightning/curve.ts";
 import { AlreadyRunning, lockDataDir } from "./lock.ts";
 import { type LoadedNames, loadNames } from "./names.ts";
 import { runBackup } from "./ops/backup.ts";
@@ -197,6 +198,7 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
     destination: standardOutput((run) => setTimeout(run, LOG_WAITS_MS)),
   });
   for (const problem of ignored) log.error({ problem }, "refreshed list ignored");
+  if (nativeCurve === null) log.warn("libsecp256k1 could not be loaded: an invoice takes ten times as long to check");
   // Before anything starts: a stop may be asked for at any moment, also while a first boot waits for its node.
   const stopping = stopSignal(log);
   const sandboxed = peers.kind === "sandbox";

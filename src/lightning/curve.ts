@@ -1,9 +1,8 @@
 /**
  * secp256k1, as BOLT 11 needs it: sign, and recover the key that signed. libsecp256k1 (the `secp256k1` package's addon) where it can be
- * loaded, because it is ten times as fast and every invoice passes here; @noble/curves elsewhere, as in the single-file build. Both
- * choose the nonce by RFC 6979, so the same message has the same signature either way.
+ * loaded, because it is ten times as fast and every invoice passes here; @noble/curves elsewhere. Both choose the nonce by RFC 6979, so
+ * the same message has the same signature either way.
  */
-import { createRequire } from "node:module";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { concatBytes } from "@noble/hashes/utils.js";
 
@@ -42,7 +41,8 @@ export const curve: Curve = nativeCurve ?? portableCurve;
 
 function loadNative(): Curve | null {
   try {
-    const addon = createRequire(import.meta.url)("secp256k1/bindings.js") as Addon;
+    // Named where the compiler finds it: `scripts/build.ts` puts the addon of the target into the executable.
+    const addon = require("secp256k1/bindings.js") as Addon;
     return {
       sign(hash, secretKey) {
         const { signature, recid } = addon.ecdsaSign(hash, secretKey);
