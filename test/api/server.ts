@@ -5,6 +5,7 @@
 import { expect } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
 import { RealWorld } from "../../actors/runtime/world.ts";
+import type { ApiLog } from "../../src/api/access-log.ts";
 import { type ApiConfig, createApi, serveOptions } from "../../src/api/app.ts";
 import { documentOfText } from "../../src/api/documents.ts";
 import { ErrorSchema, SCHEMAS, type SchemaName } from "../../src/api/schemas.ts";
@@ -125,18 +126,26 @@ export async function startApi(
   const health = new TestHealth();
   const metrics = new Metrics();
   const logs: LogLine[] = [];
-  const level =
-    (level: LogLine["level"]) =>
-    (fields: LogLine["fields"], message: string): void => {
-      logs.push({ level, fields, message });
+  const logOf = (bindings: LogLine["fields"]): ApiLog => {
+    const level =
+      (level: LogLine["level"]) =>
+      (fields: LogLine["fields"], message: string): void => {
+        logs.push({ level, fields: { ...bindings, ...fields }, message });
+      };
+    return {
+      info: level("info"),
+      warn: level("warn"),
+      error: level("error"),
+      child: (fields) => logOf({ ...bindings, ...fields }),
     };
+  };
   const app = createApi({
     desk,
     catalog,
     health,
     keys: KEYS,
     world,
-    log: { info: level("info"), warn: level("warn"), error: level("error") },
+    log: logOf({}),
     metrics,
     config: { ...CONFIG, ...config },
   });
