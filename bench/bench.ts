@@ -5,12 +5,14 @@
  *   bun bench/bench.ts --quick             under two minutes; prints only
  *   bun bench/bench.ts --gate              under forty seconds; prints only
  *   bun bench/bench.ts --only=poll,catalog some rows; prints only
+ *   bun bench/bench.ts --orders=100000     with at most so many stored, where that is what matters
  *   bun bench/bench.ts --only=memory --minutes=96 --write
  *                                          an hour after its warm-up, written into the results and the page of the last full run, which then keeps it
  *
  * It never fails for a figure, only when it could not measure.
  */
 import { cpus, loadavg, totalmem } from "node:os";
+import { commandLine } from "../test/support/command-line.ts";
 import { lastReport, writePage } from "./page.ts";
 import { cleanUp, cleanUpWhenInterrupted } from "./processes.ts";
 import { print, type Report, type Row } from "./report.ts";
@@ -30,13 +32,17 @@ import { resident } from "./rows/resident.ts";
 import { restart } from "./rows/restart.ts";
 import { webhook } from "./rows/webhook.ts";
 
-const flags = new Set(process.argv.slice(2));
-const gate = flags.has("--gate");
-const quick = gate || flags.has("--quick");
-const only = process.argv
-  .find((arg) => arg.startsWith("--only="))
-  ?.slice("--only=".length)
-  .split(",");
+const { values, whole, refuse } = commandLine(import.meta.path, {
+  quick: { type: "boolean", default: false },
+  gate: { type: "boolean", default: false },
+  only: { type: "string" },
+  minutes: { type: "string" },
+  orders: { type: "string" },
+  write: { type: "boolean", default: false },
+});
+const { gate } = values;
+const quick = gate || values.quick;
+const only = values.only?.split(",");
 
 const CONNECTIONS = 64;
 const extent: Extent = gate
@@ -45,14 +51,8 @@ const extent: Extent = gate
     ? { rounds: 2, warmUp: 0.4, seconds: 0.4, connections: CONNECTIONS }
     : { rounds: 3, warmUp: 3, seconds: 2, connections: CONNECTIONS };
 
-/** Of `--name=number`. */
-function numberOf(name: string, fallback: number): number {
-  const given = process.argv.find((arg) => arg.startsWith(`--${name}=`));
-  return given === undefined ? fallback : Number(given.slice(name.length + 3));
-}
-
 /** How many orders are stored where that is what matters: a million take 4 GB of disk, and half a minute, each time. */
-const most = numberOf("orders", quick ? 30_000 : 1_000_000);
+const most = values.orders === undefined ? (quick ? 30_000 : 1_000_000) : whole("orders");
 const sizes = (quick ? [10_000] : [1_000, 10_000, 100_000, 1_000_000]).filter((size) => size <= most);
 
 const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
@@ -71,7 +71,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   webhook: () => webhook(quick ? { codes: 40, rounds: 1 } : { codes: 200, rounds: 3 }),
   "in-process": () => inProcess(quick ? { rounds: 1, lives: 1_000 } : { rounds: 3, lives: 8_000 }),
   provider: () => provider(quick ? { codes: 20, seconds: 4 } : { codes: 50, seconds: 25 }),
-  memory: () => memory({ seconds: numberOf("minutes", quick ? 0.25 : 2) * 60 }),
+  memory: () => memory({ seconds: values.minutes === undefined ? (quick ? 15 : 120) : whole("minutes") * 60 }),
 };
 
 /** What the gate has time for. */
@@ -84,10 +84,7 @@ const inRun = (name: string): boolean => {
 };
 
 const unknown = only?.find((name) => !Object.hasOwn(ROWS, name));
-if (unknown !== undefined) {
-  console.error(`No row "${unknown}"; there are ${Object.keys(ROWS).join(", ")}`);
-  process.exit(2);
-}
+if (unknown !== undefined) refuse(`No row "${unknown}"; there are ${Object.keys(ROWS).join(", ")}`);
 
 const loadBefore = loadavg()[0] ?? 0;
 const takenAt = new Date().toISOString();
@@ -119,7 +116,7 @@ const isApart = (row: Row): boolean => row.apart !== undefined;
 if (!quick && !only) {
   const before = await lastReport();
   await writePage({ ...report, rows: [...rows, ...before.rows.filter(isApart)] });
-} else if (flags.has("--write")) {
+} else if (values.write) {
   const before = await lastReport();
   const command = `bun bench/bench.ts ${process.argv.slice(2).join(" ")}`;
   const apart = rows.map((row): Row => ({ ...row, apart: { takenAt, command, loadBefore } }));

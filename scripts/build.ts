@@ -1,5 +1,10 @@
-/** Makes one self-contained executable, with data, docs page, migrations and libsecp256k1 inside: dist/l402-numbers. */
+/**
+ * Makes one self-contained executable, with data, docs page, migrations and libsecp256k1 inside: dist/l402-numbers.
+ *
+ *   bun scripts/build.ts [--target=bun-linux-arm64]     for another system, in the words of `bun build --compile`
+ */
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import type { BunPlugin } from "bun";
 
 const root = join(import.meta.dir, "..");
@@ -34,9 +39,8 @@ function withAddon(system: string): BunPlugin {
 /** As in "bun-linux-x64-musl-baseline". */
 const systemOf = (target: string): string => target.replace(/^bun-|-(?:baseline|modern)$/g, "");
 
-/** @returns the path of the executable. */
-export async function build(outfile = join(root, "dist", "l402-numbers")): Promise<string> {
-  const target = process.argv.find((arg) => arg.startsWith("--target="))?.slice("--target=".length);
+/** @param target the system it is for; this one without it. @returns the path of the executable. */
+export async function build(outfile = join(root, "dist", "l402-numbers"), target?: string): Promise<string> {
   await Bun.build({
     entrypoints: [join(root, "src/main.ts")],
     compile: {
@@ -55,4 +59,7 @@ export async function build(outfile = join(root, "dist", "l402-numbers")): Promi
   return outfile;
 }
 
-if (import.meta.main) console.log(await build());
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { target: { type: "string" } } });
+  console.log(await build(undefined, values.target));
+}

@@ -5,10 +5,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { envExample } from "../src/config.ts";
+import { commandLine } from "../test/support/command-line.ts";
 
 const path = join(import.meta.dir, "..", ".env.example");
 
-if (process.argv.includes("--check")) {
+const { check } = commandLine(import.meta.path, { check: { type: "boolean", default: false } }).values;
+if (check) {
   const current = await readFile(path, "utf8").catch(() => "");
   if (current !== envExample()) {
     console.error(".env.example is out of date: run bun scripts/env-example.ts");

@@ -13,6 +13,7 @@ import { NODE_COLUMNS, type NodeRow, nodeRows } from "../test/interop/matrix/nod
 import { PACKAGE_DRIVERS } from "../test/interop/matrix/packages.ts";
 import { RULE_DRIVERS } from "../test/interop/matrix/rules.ts";
 import { decoded } from "../test/l402/fixtures.ts";
+import { commandLine } from "../test/support/command-line.ts";
 import { startServer } from "../test/support/server.ts";
 
 const root = join(import.meta.dir, "..");
@@ -101,7 +102,7 @@ ${NODE_COLUMNS_EXPLAINED}
 const NODE_COLUMNS_EXPLAINED = `"settle": paid and served. "refund": back to the sat. "duplicate": an answer is lost, and the refund is found instead of repeated; with LDK the
 network itself refuses the second one. "in flight": the process dies while a refund is out. "restart": paid while the service was down.`;
 
-const isPrint = process.argv.includes("--print");
+const { print: isPrint } = commandLine(import.meta.path, { print: { type: "boolean", default: false } }).values;
 const installed = await installPackages(dir);
 if (!installed) console.log("npm could not install lsat-js and mppx: their rows are left out");
 const { rows, verdicts } = await clientRows([

@@ -3,11 +3,11 @@
  * when the file is not what the code says.
  */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { COMMAND_TYPES, type CommandType } from "../actors/order/commands.ts";
 import { LIFECYCLE } from "../actors/order/decide.ts";
 import type { Kind, Order } from "../actors/order/state.ts";
 import { status } from "../actors/order/status.ts";
+import { commandLine } from "../test/support/command-line.ts";
 
 const FILE = join(import.meta.dir, "..", "docs", "lifecycle.md");
 
@@ -120,7 +120,7 @@ function page(): string {
   return [INTRODUCTION, overview(), ...KINDS.map(section)].join("\n");
 }
 
-const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
+const { values } = commandLine(import.meta.path, { check: { type: "boolean", default: false } });
 const wanted = page();
 if (!values.check) {
   await Bun.write(FILE, wanted);

@@ -6,6 +6,7 @@
  *   bun scripts/test.ts --full   the long form
  */
 import { join } from "node:path";
+import { commandLine } from "../test/support/command-line.ts";
 
 interface Lane {
   readonly name: string;
@@ -15,7 +16,7 @@ interface Lane {
   readonly shown?: true;
 }
 
-const full = process.argv.includes("--full");
+const { full } = commandLine(import.meta.path, { full: { type: "boolean", default: false } }).values;
 const root = join(import.meta.dir, "..");
 const bun = process.execPath;
 const bin = (name: string): string => join(root, "node_modules", ".bin", name);

@@ -5,7 +5,7 @@
  *
  *   bun run simulate:crashes [--extent=short|wide|full|every] [--scenario=refund] [--plan='dies 43, dies 5'] [--down=2]
  */
-import { parseArgs } from "node:util";
+import { commandLine } from "../support/command-line.ts";
 import { forbidImpossibleCells } from "./exhaustive/cells.ts";
 import { again, EXTENTS, type Extent, type ExtentName, isLate, type Trial, trials } from "./exhaustive/plans.ts";
 import { type Play, type Played, play } from "./exhaustive/play.ts";
@@ -14,15 +14,13 @@ import { type Scenario, SECOND } from "./exhaustive/scenario.ts";
 import { SCENARIOS } from "./exhaustive/scenarios.ts";
 import { shard, shards } from "./shards.ts";
 
-const { values } = parseArgs({
-  options: {
-    extent: { type: "string", default: "short" },
-    scenario: { type: "string", default: "" },
-    plan: { type: "string" },
-    down: { type: "string", default: "2" },
-    jobs: { type: "string", default: "2" },
-    shard: { type: "string" },
-  },
+const { values, whole, refuse } = commandLine(import.meta.path, {
+  extent: { type: "string", default: "short" },
+  scenario: { type: "string", default: "" },
+  plan: { type: "string" },
+  down: { type: "string", default: "2" },
+  jobs: { type: "string", default: "2" },
+  shard: { type: "string" },
 });
 
 const extent: Extent | undefined = EXTENTS[values.extent as ExtentName];
@@ -123,13 +121,12 @@ function report({ scenarios, points, runs, orders, failures }: Tally): void {
 }
 
 if (wanted.length === 0 || !extent) {
-  console.error(`Option "extent" is one of ${Object.keys(EXTENTS).join(", ")}, "scenario" a part of a scenario's name`);
-  process.exit(2);
+  throw refuse(`--extent is one of ${Object.keys(EXTENTS).join(", ")}, --scenario a part of a scenario's name`);
 }
 forbidImpossibleCells();
 if (values.plan !== undefined) {
   for (const scenario of wanted) {
-    const trial = { plan: parsePlan(values.plan), downMs: Number(values.down) * SECOND };
+    const trial = { plan: parsePlan(values.plan), downMs: whole("down") * SECOND };
     const { ends } = attempt(scenario, trial, { tell: console.log });
     console.log(`ended as "${ends}"`);
   }
@@ -138,7 +135,7 @@ if (values.plan !== undefined) {
   if (values.shard === undefined) report(tally);
   else console.log(JSON.stringify(tally));
 } else {
-  const tallies = (await shards(import.meta.path, Number(values.jobs))) as unknown as Tally[];
+  const tallies = (await shards(import.meta.path, whole("jobs"))) as unknown as Tally[];
   for (const { failures, ...counts } of tallies) {
     for (const [name, n] of Object.entries(counts) as [keyof typeof counts, number][]) tally[name] += n;
     for (const [failure, n] of Object.entries(failures) as [Failure, number][])

@@ -5,17 +5,19 @@
  *
  *   bun run simulate:interleavings [--depth=6] [--type=receive-sms]
  */
-import { parseArgs } from "node:util";
 import { ORDER_TYPES } from "../../actors/order/terms.ts";
+import { commandLine } from "../support/command-line.ts";
 import { CELLS, faults, isNever } from "./interleavings/cells.ts";
 import { Broken, type Found, Search } from "./interleavings/search.ts";
 
-const { values } = parseArgs({ options: { depth: { type: "string", default: "6" }, type: { type: "string" } } });
-const depth = Number(values.depth);
+const { values, whole, refuse } = commandLine(import.meta.path, {
+  depth: { type: "string", default: "6" },
+  type: { type: "string" },
+});
+const depth = whole("depth");
 const types = ORDER_TYPES.filter((type) => values.type === undefined || values.type === type);
 if (!(depth >= 1 && depth <= 20) || types.length === 0) {
-  console.error(`Option "depth" is 1 to 20, "type" one of ${ORDER_TYPES.join(", ")}`);
-  process.exit(2);
+  refuse(`--depth is 1 to 20, --type one of ${ORDER_TYPES.join(", ")}`);
 }
 
 const started = performance.now();

@@ -3,15 +3,17 @@
  *
  *   bun run simulate:losses [--lives=20] [--seed=N] [--customers=60]
  */
+import { commandLine } from "../support/command-line.ts";
 import { loseBooks } from "./lost-town.ts";
 
-const option = (name: string, fallback: number): number => {
-  const text = process.argv.find((arg) => arg.startsWith(`--${name}=`))?.split("=")[1];
-  return text === undefined ? fallback : Number(text);
-};
-const lives = option("lives", 20);
-const customers = option("customers", 60);
-const first = option("seed", Math.floor(Math.random() * 2 ** 31));
+const { whole } = commandLine(import.meta.path, {
+  lives: { type: "string", default: "20" },
+  customers: { type: "string", default: "60" },
+  seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+});
+const lives = whole("lives");
+const customers = whole("customers");
+const first = whole("seed");
 const sums = { orders: 0, unknown: 0, repaired: 0, doubted: 0 };
 console.log(`first seed ${first}`);
 for (let seed = first; seed < first + lives; seed++) {

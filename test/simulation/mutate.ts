@@ -10,18 +10,16 @@
 import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../support/command-line.ts";
 import { outcomeOf } from "../support/spawn.ts";
 import { type Mutant, patched, TOOLS, type Tool } from "./mutants/mutant.ts";
 import { MUTANTS } from "./mutants/mutants.ts";
 import { commitTurn } from "./turn.ts";
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string", default: "" },
-    pick: { type: "string" },
-    "every-tool": { type: "boolean", default: false },
-  },
+const { values, whole, refuse } = commandLine(import.meta.path, {
+  only: { type: "string", default: "" },
+  pick: { type: "string" },
+  "every-tool": { type: "boolean", default: false },
 });
 
 const ROOT = join(import.meta.dir, "..", "..");
@@ -49,10 +47,7 @@ interface Verdict {
 
 async function main(): Promise<number> {
   const chosen = pick(MUTANTS.filter(({ name }) => name.includes(values.only)));
-  if (chosen.length === 0) {
-    console.error(`No planted bug is named like "${values.only}"`);
-    return 2;
-  }
+  if (chosen.length === 0) return refuse(`No planted bug is named like "${values.only}"`);
   const tree = await copy();
   try {
     const sound = values.pick !== undefined || (await passesUnharmed(tree));
@@ -69,7 +64,7 @@ async function main(): Promise<number> {
 /** All of them, or as many as wanted, beginning elsewhere with each commit. */
 function pick(mutants: readonly Mutant[]): readonly Mutant[] {
   if (values.pick === undefined) return mutants;
-  const wanted = Math.min(Number(values.pick), mutants.length);
+  const wanted = Math.min(whole("pick"), mutants.length);
   const turn = commitTurn(ROOT);
   const step = Math.max(1, Math.floor(mutants.length / wanted));
   return Array.from({ length: wanted }, (_, index) => mutants[(turn + index * step) % mutants.length] as Mutant);

@@ -12,29 +12,27 @@
  */
 import { mkdir, readdir } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { parseArgs } from "node:util";
 import { NODE_KINDS, type NodeKind } from "../../src/node.ts";
+import { commandLine } from "../support/command-line.ts";
 import { GRID } from "./coverage.ts";
 import { addTo, emptyTally, missingFrom, session, type Tally } from "./session.ts";
 import { shards } from "./shards.ts";
 import { type Failure, failureOf, type Replay, shrink } from "./shrink.ts";
 import { commitTurn } from "./turn.ts";
 
-const { values } = parseArgs({
-  options: {
-    orders: { type: "string", default: "2000" },
-    seed: { type: "string" },
-    faults: { type: "string", default: "normal" },
-    node: { type: "string", default: "lnd" },
-    minutes: { type: "string", default: "Infinity" },
-    jobs: { type: "string", default: "2" },
-    twice: { type: "string", default: "1" },
-    grid: { type: "boolean", default: false },
-    shrink: { type: "string", default: "90" },
-    replay: { type: "string" },
-    regressions: { type: "boolean", default: false },
-    shard: { type: "string" },
-  },
+const { values, whole, refuse } = commandLine(import.meta.path, {
+  orders: { type: "string", default: "2000" },
+  seed: { type: "string" },
+  faults: { type: "string", default: "normal" },
+  node: { type: "string", default: "lnd" },
+  minutes: { type: "string", default: "Infinity" },
+  jobs: { type: "string", default: "2" },
+  twice: { type: "string", default: "1" },
+  grid: { type: "boolean", default: false },
+  shrink: { type: "string", default: "90" },
+  replay: { type: "string" },
+  regressions: { type: "boolean", default: false },
+  shard: { type: "string" },
 });
 
 const ROOT = join(import.meta.dir, "..", "..");
@@ -55,8 +53,7 @@ async function main(): Promise<number> {
   const [orders, minutes, jobs, twice] = [values.orders, values.minutes, values.jobs, values.twice].map(Number);
   const node = NODE_KINDS.find((kind) => kind === values.node);
   if (!node) {
-    console.error(`Option "node" is one of ${NODE_KINDS.join(", ")}`);
-    return 2;
+    return refuse(`--node is one of ${NODE_KINDS.join(", ")}`);
   }
   if (
     faults === undefined ||
@@ -65,11 +62,10 @@ async function main(): Promise<number> {
     !((jobs ?? 0) > 0) ||
     !((twice ?? 0) > 0)
   ) {
-    console.error(`Option "faults" is one of ${Object.keys(LEVELS).join(", ")}; the others are numbers above 0`);
-    return 2;
+    return refuse(`--faults is one of ${Object.keys(LEVELS).join(", ")}; the others are numbers above 0`);
   }
   if (values.seed === "commit") values.seed = String(commitTurn(ROOT));
-  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31)) >>> 0;
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole("seed") >>> 0;
   if (values.shard === undefined && jobs !== 1) return together(seed, jobs ?? 1);
   return alone({ seed, faults, node, orders: orders ?? 0, minutes: minutes ?? 0, twice: twice ?? 1 });
 }

@@ -4,8 +4,8 @@
  *
  *   bun run torture [--kills=1000] [--seed=N] [--minutes=M] [--only=kills,power,syncs,disk,stops,starts] [--short]
  */
-import { parseArgs } from "node:util";
 import { build } from "../../scripts/build.ts";
+import { commandLine } from "../support/command-line.ts";
 import { fillDisks } from "./disk.ts";
 import { torture } from "./kills.ts";
 import { losePower } from "./power-loss.ts";
@@ -13,26 +13,18 @@ import { startReadOnly } from "./starts.ts";
 import { stopUnderLoad } from "./stops.ts";
 import { watchSyscalls } from "./syscalls.ts";
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: "string" },
-    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
-    minutes: { type: "string", default: "60" },
-    only: { type: "string" },
-    short: { type: "boolean", default: false },
-  },
+const { values, whole, refuse } = commandLine(import.meta.path, {
+  kills: { type: "string" },
+  seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+  minutes: { type: "string", default: "60" },
+  only: { type: "string" },
+  short: { type: "boolean", default: false },
 });
 
-function whole(name: string, text: string): number {
-  if (/^\d{1,10}$/.test(text)) return Number(text);
-  console.error(`--${name} must be a whole number`);
-  process.exit(2);
-}
-
 const { short } = values;
-const seed = whole("seed", values.seed);
-const kills = whole("kills", values.kills ?? (short ? "16" : "1000"));
-const limitMs = whole("minutes", values.minutes) * 60_000;
+const seed = whole("seed");
+const kills = values.kills === undefined ? (short ? 16 : 1_000) : whole("kills");
+const limitMs = whole("minutes") * 60_000;
 const begun = performance.now();
 const out = (line: string) => console.log(line);
 const common = { command: [await build()], seed, out };
@@ -49,10 +41,7 @@ const PARTS: Readonly<Record<string, () => Promise<readonly string[]>>> = {
 
 const wanted = values.only?.split(",") ?? Object.keys(PARTS);
 const unknown = wanted.filter((name) => !PARTS[name]);
-if (unknown.length > 0) {
-  console.error(`--only knows ${Object.keys(PARTS).join(", ")}`);
-  process.exit(2);
-}
+if (unknown.length > 0) refuse(`--only knows ${Object.keys(PARTS).join(", ")}`);
 
 out(`seed ${seed}`);
 let violations = 0;
