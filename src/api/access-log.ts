@@ -47,13 +47,14 @@ export class AccessLog {
 
   /** `bounded` says that the client's allowance paid for the request. */
   answered({ method, route, status, requestId, ms }: Answered, bounded: boolean, now: Millis): void {
-    const log = this.#kind(method, route, status);
-    const write = status >= 500 ? log.warn : log.info;
-    if (bounded && status !== 429) return write({ requestId, ms }, "Answered");
-    if (this.#budget.take("", now) > 0) {
+    const isPaidFor = bounded && status !== 429;
+    if (!isPaidFor && this.#budget.take("", now) > 0) {
       this.#omitted++;
       return;
     }
+    const log = this.#kind(method, route, status);
+    const write = status >= 500 ? log.warn : log.info;
+    if (isPaidFor) return write({ requestId, ms }, "Answered");
     write({ requestId, ms, ...(this.#omitted > 0 && { omitted: this.#omitted }) }, "Answered");
     this.#omitted = 0;
   }
