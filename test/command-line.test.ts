@@ -35,6 +35,7 @@ test("a number that is none is refused", async () => {
     ["test/simulation/lost-books.ts", "lives"],
     ["test/simulation/mutate.ts", "pick"],
     ["test/simulation/interleavings.ts", "depth"],
+    ["test/simulation/simulate.ts", "shrink"],
   ] as const) {
     const { code, out, err } = await run(script, `--${option}=many`);
     expect([script, code, out]).toEqual([script, 2, ""]);

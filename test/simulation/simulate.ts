@@ -39,6 +39,8 @@ const ROOT = join(import.meta.dir, "..", "..");
 const KEPT = join(import.meta.dir, "regressions");
 const LEVELS: Readonly<Record<string, number>> = { none: 0, low: 0.3, normal: 1, high: 3 };
 const CUSTOMERS = 200;
+/** Read at once: a run that failed after hours is no time to find out that it is no number. */
+const SHRINK_S = whole("shrink");
 const PROGRESS_MS = 5_000;
 /** Lines of the story that are printed. */
 const STORY = 40;
@@ -148,10 +150,9 @@ function report({ runs, orders, crashes, twice, faults, cells, kinds, outcomes }
 /** Prints the failure, makes it small and keeps it. */
 async function broken(replay: Replay, failure: Failure): Promise<number> {
   console.error(`\nseed ${replay.seed} fails: ${failure.error.stack ?? failure.error.message}`);
-  const seconds = Number(values.shrink);
-  if (seconds === 0) return 1;
-  console.error(`looking for a shorter way to it, ${seconds} s at most`);
-  const [smallest, last] = await shrink(replay, failure, seconds * 1_000);
+  if (SHRINK_S === 0) return 1;
+  console.error(`looking for a shorter way to it, ${SHRINK_S} s at most`);
+  const [smallest, last] = await shrink(replay, failure, SHRINK_S * 1_000);
   const customers = smallest.customers - (smallest.without?.length ?? 0);
   console.error(`${customers} customers are left, ${last.story.length} steps; the last of them:`);
   console.error(last.story.slice(-STORY).join("\n"));
