@@ -3,6 +3,7 @@
  * the service, and ends both in order.
  */
 import { mkdirSync } from "node:fs";
+import { SCHEMA_VERSION } from "../actors/runtime/schema.ts";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
 import { checkLightning } from "./check-lightning.ts";
@@ -157,7 +158,10 @@ function rebind(config: Config): number {
   const world = new RealWorld();
   try {
     const unlock = lockDataDir(config.dataDir);
-    const journal = openJournal(config.dataDir, world);
+    const journal = openJournal(config.dataDir, world, (from) => {
+      const steps = `from schema ${from} to ${SCHEMA_VERSION}`;
+      console.log(`The database is brought up to date, ${steps}: with millions of orders this takes minutes`);
+    });
     const { provider } = createPeers(world, config, addressesOf(config.peers, "http://127.0.0.1"));
     const changed = rebindProvider(journal.store, provider.accountFingerprint());
     journal.close();

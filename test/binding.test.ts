@@ -1,11 +1,16 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { configure, migrate } from "../actors/runtime/schema.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { configure, migrate, SCHEMA_VERSION } from "../actors/runtime/schema.ts";
 import { Store } from "../actors/runtime/store.ts";
 import { bind, checkNode, WrongBinding } from "../src/binding.ts";
 import { type NodeInfo, NodeUnavailable } from "../src/lightning/port.ts";
 import { SECOND } from "./actors/runtime/engine.ts";
 import { failureOf, ManualWorld } from "./support/manual-world.ts";
+import { rewindToSchema11 } from "./support/older-schema.ts";
+import { runToEnd } from "./support/server.ts";
 
 const INFO: NodeInfo = { pubkey: `02${"11".repeat(32)}`, network: "bc", alias: "ours", synced: true };
 const EXPECTED = { providerAccount: "account-1", sandbox: false };
@@ -111,4 +116,22 @@ test("a node that comes back later is checked the same way", async () => {
   expect(() => checkNode(INFO, binding)).not.toThrow();
   expect(() => checkNode({ ...INFO, network: "bcrt" }, binding)).toThrow(WrongBinding);
   expect(() => checkNode({ ...INFO, pubkey: "02" }, binding)).toThrow("Lightning node");
+});
+
+test("a database of an older schema is said to be brought up to date before it is bound to another key", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "l402-binding-"));
+  try {
+    const db = new Database(join(dir, "orders.sqlite"), { strict: true });
+    migrate(db);
+    new Store(db).setMeta("binding", JSON.stringify({ network: "bcrt", nodePubkey: INFO.pubkey, ...EXPECTED }));
+    rewindToSchema11(db);
+    db.close();
+    const rebind = () => runToEnd({ DATA_DIR: dir }, ["rebind-provider"]);
+    const told = `The database is brought up to date, from schema 11 to ${SCHEMA_VERSION}: with millions of orders this takes minutes\n`;
+    const bound = "The database is now bound to the configured HeroSMS key\n";
+    expect(await rebind()).toEqual({ code: 0, output: told + bound });
+    expect(await rebind()).toEqual({ code: 0, output: "Nothing to change\n" });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 });

@@ -43,6 +43,8 @@ const BESIDE = ["-journal", "-wal", "-shm"] as const;
 
 /** Said instead of a result. */
 class Problem extends Error {}
+/** Said as it is: "nothing was restored" would be wrong, the mark stands. */
+class OnlyMarked extends Error {}
 
 /** @returns the exit code. */
 export function runRestore(args: readonly string[], options: RestoreOptions): number {
@@ -62,7 +64,7 @@ export function runRestore(args: readonly string[], options: RestoreOptions): nu
       unlock();
     }
   } catch (error) {
-    out(`Nothing was restored: ${problemOf(error)}`);
+    out(error instanceof OnlyMarked ? error.message : `Nothing was restored: ${problemOf(error)}`);
     return 2;
   }
 }
@@ -94,6 +96,7 @@ function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions)
   try {
     if (digestOf(half) !== manifest.sha256) throw new Problem("the copy differs from the backup");
     markFile(half, manifest.takenAt);
+    bringUpToDate(half);
     sync(half);
     giveToOwner(half);
     const aside = keepAside(target, now);
@@ -128,8 +131,8 @@ function checked(backup: string): Manifest {
 }
 
 /**
- * Marks a database, and brings it up to date. A backup carries its mark already; of two the earlier one stands, because more is unknown
- * since then.
+ * Marks a database, before it is brought up to date, so that nothing interrupted leaves one that would move money. A backup carries its mark
+ * already; of two the earlier one stands, because more is unknown since then.
  * @returns the one that stands.
  */
 function markFile(file: string, takenAt: string): string {
@@ -142,11 +145,22 @@ function markFile(file: string, takenAt: string): string {
       [META_BACKUP, JSON.stringify({ takenAt })],
     );
     const mark = "SELECT value ->> '$.takenAt' AS time FROM meta WHERE key = ?";
-    const stands = db.query<{ time: string }, [string]>(mark).get(META_BACKUP)?.time ?? takenAt;
-    // With its mark, so that nothing interrupted leaves one that would move money; the doctor reads the present schema only.
+    return db.query<{ time: string }, [string]>(mark).get(META_BACKUP)?.time ?? takenAt;
+  } finally {
+    db.close();
+  }
+}
+
+/** The doctor reads the present schema only. */
+function bringUpToDate(file: string): void {
+  const db = new Database(file, { readwrite: true });
+  try {
     db.run("PRAGMA secure_delete = ON");
     migrate(db);
-    return stands;
+  } catch (error) {
+    // Any read takes back what a full disk left half done. Until then there is a journal, and the copy cannot be opened only to read.
+    db.run("SELECT 1 FROM sqlite_schema");
+    throw error;
   } finally {
     db.close();
   }
@@ -199,7 +213,16 @@ function mark(time: string, { dataDir, now }: RestoreOptions): string {
   } finally {
     opened.db.close();
   }
-  return `The database is marked as a copy of ${markFile(opened.path, time)}. ${NEXT}`;
+  const marked = `The database is marked as a copy of ${markFile(opened.path, time)}`;
+  try {
+    bringUpToDate(opened.path);
+  } catch (error) {
+    throw new OnlyMarked(
+      `${marked}, but not brought up to date: ${problemOf(error)}. ${NEXT}, and it cannot read this copy yet. ` +
+        "If the disk is full, free three times the size of the database; then run restore --mark again",
+    );
+  }
+  return `${marked}. ${NEXT}`;
 }
 
 /** As SQLite will read the mark; null for a time that no calendar has. A day that its month lacks would become one of the next. */

@@ -22,11 +22,12 @@ import { iso } from "../../actors/runtime/world.ts";
 import { lockDataDir } from "../../src/lock.ts";
 import { manifestPath } from "../../src/ops/backup/manifest.ts";
 import { runBackup } from "../../src/ops/backup.ts";
-import { openReadOnly } from "../../src/ops/doctor/database.ts";
+import { backupTime, openReadOnly } from "../../src/ops/doctor/database.ts";
 import { OurBooks } from "../../src/ops/peers/books.ts";
 import { runRestore } from "../../src/ops/restore.ts";
 import { holdOf } from "../../src/orders/hold.ts";
 import { rewindToSchema11 } from "../support/older-schema.ts";
+import { outcomeOf } from "../support/spawn.ts";
 import { idOf, Lives } from "./doctor-life.ts";
 
 let lives: Lives;
@@ -199,6 +200,44 @@ describe("a copy of an older schema", () => {
     expect(restore("--mark", "2026-01-31T03:00:00Z").code).toBe(0);
     upToDate();
     expect(loss(target())?.takenAt).toBe(Date.parse("2026-01-31T03:00:00Z"));
+  });
+
+  test("that the disk has no room to bring up to date is said to be marked only, and takes the same command again", async () => {
+    mkdirSync(dataDir);
+    copyFileSync(file, target());
+    const copy = new Database(target());
+    copy.run("DELETE FROM meta WHERE key = 'backup'");
+    rewindToSchema11(copy);
+    // More than SQLite keeps in memory, so that pages go to the file before the commit, and what stood there to a journal.
+    copy.run(
+      `WITH RECURSIVE more (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM more LIMIT 3000)
+       INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at)
+       SELECT 'more ' || n, 1, 'done', hex(zeroblob(500)), hex(randomblob(32)), 0, 0 FROM more`,
+    );
+    copy.run("VACUUM");
+    copy.close();
+    const time = "2026-01-31T03:00:00Z";
+    // In blocks of 512 bytes: the file may be written, and not grow. Without the signal, which would end the process, such a write fails.
+    const limit = `trap "" XFSZ; ulimit -f ${Math.ceil(statSync(target()).size / 512)}`;
+    const main = join(import.meta.dir, "../../src/main.ts");
+    const { out, code } = await outcomeOf(
+      Bun.spawn(["sh", "-c", `${limit}; exec "${process.execPath}" "${main}" restore --mark ${time}`], {
+        env: { PATH: process.env.PATH ?? "", DATA_DIR: dataDir },
+        stdout: "pipe",
+        stderr: "pipe",
+      }),
+    );
+    expect([code, out]).toEqual([
+      2,
+      expect.stringContaining(`is marked as a copy of ${time}, but not brought up to date`),
+    ]);
+    expect(out).toContain("run restore --mark again");
+    expect(opened(target(), backupTime)).toBe(time);
+    expect(openReadOnly(dataDir).ok).toBe(false);
+
+    expect(restore("--mark", time).code).toBe(0);
+    upToDate();
+    expect(loss(target())?.takenAt).toBe(Date.parse(time));
   });
 
   test("that no version wrote is not marked, and said to be none", () => {
