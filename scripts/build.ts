@@ -36,8 +36,12 @@ function withAddon(system: string): BunPlugin {
   };
 }
 
-/** As in "bun-linux-x64-musl-baseline". */
-const systemOf = (target: string): string => target.replace(/^bun-|-(?:baseline|modern)$/g, "");
+/** Bun takes the parts of "bun-linux-x64-musl-baseline" in several orders, with a version of its own among them, and another name for x64. */
+export const systemOf = (target: string): string =>
+  target
+    .replace(/^bun-/, "")
+    .replace(/-(?:baseline|modern|glibc|v\d[\w.]*)(?=-|$)/g, "")
+    .replace(/-(?:amd64|x86_64)(?=-|$)/, "-x64");
 
 /** @param target the system it is for; this one without it. @returns the path of the executable. */
 export async function build(outfile = join(root, "dist", "l402-numbers"), target?: string): Promise<string> {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { migrate } from "../actors/runtime/schema.ts";
+import { systemOf } from "../scripts/build.ts";
 import { SETTINGS } from "../src/config.ts";
 import { DEFAULT_RETENTION } from "../src/orders/retention.ts";
 
@@ -116,6 +117,18 @@ describe("the container image", () => {
     expect(secret.filter((name) => text.includes(name))).toEqual([]);
   });
 });
+
+test.each([
+  ["bun-linux-x64", "linux-x64"],
+  ["bun-linux-x64-baseline", "linux-x64"],
+  ["bun-linux-baseline-x64", "linux-x64"],
+  ["bun-linux-amd64-modern", "linux-x64"],
+  ["bun-linux-x64-v1.4.4", "linux-x64"],
+  ["bun-linux-x64-musl-baseline", "linux-x64-musl"],
+  ["bun-linux-x64-baseline-musl", "linux-x64-musl"],
+  ["bun-darwin-arm64", "darwin-arm64"],
+  ["bun-linux-arm64", "linux-arm64"],
+])("an executable for %s gets the libsecp256k1 of %s", (target, system) => expect(systemOf(target)).toBe(system));
 
 test("PM2 starts exactly one instance of the executable, and gives it time to stop", async () => {
   const { apps } = createRequire(import.meta.url)(join(ROOT, "ecosystem.config.cjs")) as {
