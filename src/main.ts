@@ -80,10 +80,12 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Where the server of this environment is reached from this machine, whatever else the environment gets wrong. */
-function ownUrl(host = "127.0.0.1", port = "3000"): string {
-  const everywhere = host === "" || host === "0.0.0.0" || host === "::";
-  const name = everywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
-  return `http://${name}:${port || "3000"}`;
+function ownUrl(host = "", port = ""): string {
+  // Read as the configuration reads it; an IPv6 address may have its brackets, since the server listens at it either way.
+  const at = host.trim().replace(/^\[(.*)\]$/, "$1");
+  const everywhere = at === "" || at === "0.0.0.0" || at === "::";
+  const name = everywhere ? "127.0.0.1" : at.includes(":") ? `[${at}]` : at;
+  return `http://${name}:${port.trim() || "3000"}`;
 }
 
 function mistakes(problems: readonly string[]): number {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { runHealthcheck } from "../../src/ops/healthcheck.ts";
 import { ManualWorld } from "../sandbox/provider/manual-world.ts";
+import { runToEnd } from "../support/server.ts";
 
 let server: Bun.Server<undefined> | null = null;
 afterEach(() => server?.stop(true));
@@ -53,5 +54,10 @@ describe("the health check", () => {
   test("is 1 for an answer without an end", async () => {
     const url = listening(() => new Response("x".repeat(20 * 1024)));
     expect(await runHealthcheck({ url })).toBe(1);
+  });
+
+  test.each(["127.0.0.1", " 127.0.0.1 ", "0.0.0.0", "[::]", ""])("finds the server whose HOST is %p", async (HOST) => {
+    const url = listening(() => Response.json({ ready: true, reasons: [] }));
+    expect((await runToEnd({ HOST, PORT: ` ${new URL(url).port} ` }, ["healthcheck"])).code).toBe(0);
   });
 });
