@@ -137,3 +137,44 @@ test("an answer is lost when nobody is there, or the connection ends within it",
   servers.push(server);
   expect(await lost(`http://127.0.0.1:${server.port}/`)).toBe("network");
 });
+
+describe("a proxy of the environment", () => {
+  const NAMES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] as const;
+
+  async function withProxy(name: string, url: string): Promise<{ readonly outcome: number | string; seen: string }> {
+    let seen = "";
+    const proxy = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket, bytes) {
+          seen += bytes.toString();
+          socket.end("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+        },
+      },
+    });
+    process.env[name] = `http://127.0.0.1:${proxy.port}`;
+    try {
+      const headers = { authorization: "Basic c2VjcmV0" };
+      const outcome = await asked(url, { headers }).then(
+        ({ status }) => status,
+        (error: AnswerLost) => error.why,
+      );
+      return { outcome, seen };
+    } finally {
+      delete process.env[name];
+      proxy.stop(true);
+    }
+  }
+
+  test.each(NAMES)("does not hear a call to this machine or without TLS: %s", async (name) => {
+    expect(await withProxy(name, peer(announced(2), "ok"))).toEqual({ outcome: 200, seen: "" });
+    expect((await withProxy(name, "https://127.0.0.1:1/")).seen).toBe("");
+  });
+
+  test.each(["HTTPS_PROXY", "https_proxy"])("carries a call with TLS to elsewhere: %s", async (name) => {
+    const { seen } = await withProxy(name, "https://peer.invalid/");
+    expect(seen).toStartWith("CONNECT peer.invalid:443 ");
+    expect(seen).not.toContain("c2VjcmV0");
+  });
+});

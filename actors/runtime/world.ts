@@ -89,6 +89,16 @@ interface Hold {
   readonly patienceMs: number;
 }
 
+/** On this machine, or without TLS: then on a network that nobody else hears. */
+const NEAR = /^http:|^https:\/\/(?:localhost|127\.[\d.]+|\[::1\])(?:[:/?#]|$)/i;
+
+/**
+ * Bun sends what it fetches to the proxy that the environment names. One elsewhere does not reach this machine, and would read the
+ * credentials of a call without TLS.
+ */
+const fetchDirectly: Fetch = (url, options) =>
+  fetch(url, (NEAR.test(url) ? { ...options, proxy: false } : options) as RequestInit);
+
 /**
  * The real world: wall clock plus an offset that only a sandbox ever moves. All timers live in one queue, so that they
  * can be listed, fired early by `advance`, and never overflow the 2^31-1 ms limit of `setTimeout`.
@@ -107,7 +117,7 @@ export class RealWorld implements World {
   readonly fetch: Fetch;
   readonly connect: Connect;
 
-  constructor(offsetMs = 0, fetchImpl: Fetch = fetch as unknown as Fetch, connect: Connect = connectSocket) {
+  constructor(offsetMs = 0, fetchImpl: Fetch = fetchDirectly, connect: Connect = connectSocket) {
     this.#offset = offsetMs;
     this.fetch = fetchImpl;
     this.connect = connect;
