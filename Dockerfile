@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 
 # Two stages: the compiler makes one self-contained executable, and only that goes into the image that runs. The runtime has
-# glibc and CA certificates and nothing else: no shell, no package manager, no Bun.
+# glibc, libstdc++ (libsecp256k1's addon is linked to it) and CA certificates and nothing else: no shell, no package manager, no Bun.
 FROM oven/bun:1.4.4-slim AS build
 WORKDIR /build
 # The lock file alone first, so that a change of the sources does not install everything again.
@@ -14,7 +14,7 @@ COPY actors ./actors
 COPY src ./src
 RUN bun scripts/build.ts && mkdir /empty
 
-FROM gcr.io/distroless/base-debian12:nonroot
+FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/dist/l402-numbers /l402-numbers
 # A new named volume takes its owner from here; without it the data would belong to root.
 COPY --from=build --chown=65532:65532 --chmod=0700 /empty /data

@@ -43,7 +43,7 @@ describe("the container image", () => {
     expect(more).toEqual([]);
     const { dependencies } = JSON.parse(await read("package.json")) as { dependencies: Record<string, string> };
     expect(build?.from).toBe(`oven/bun:${dependencies.bun}-slim`);
-    expect(run?.from).toBe("gcr.io/distroless/base-debian12:nonroot");
+    expect(run?.from).toBe("gcr.io/distroless/cc-debian12:nonroot");
     expect(all(run, "COPY").map((rest) => rest.split(" ").slice(-2).join(" "))).toEqual([
       "/build/dist/l402-numbers /l402-numbers",
       "/empty /data",
@@ -51,6 +51,13 @@ describe("the container image", () => {
     expect(all(run, "COPY").every((rest) => rest.startsWith(`--from=${build?.name} `))).toBe(true);
     // There is no shell in it.
     expect(all(run, "RUN")).toEqual([]);
+  });
+
+  test("has the C++ library that libsecp256k1's addon asks the loader for: `base` has glibc alone", async () => {
+    const addon = await read("node_modules/secp256k1/prebuilds/linux-x64/secp256k1.glibc.node");
+    expect(["libstdc++.so.6", "libgcc_s.so.1"].filter((name) => addon.includes(`\0${name}\0`))).toHaveLength(2);
+    const [, run] = await stages();
+    expect(run?.from).toStartWith("gcr.io/distroless/cc-");
   });
 
   test("installs what the lock file says, before the sources come in, and builds by the project's own script", async () => {
