@@ -36,12 +36,25 @@ function withAddon(system: string): BunPlugin {
   };
 }
 
-/** Bun takes the parts of "bun-linux-x64-musl-baseline" in several orders, with a version of its own among them, and another name for x64. */
-export const systemOf = (target: string): string =>
-  target
-    .replace(/^bun-/, "")
-    .replace(/-(?:baseline|modern|glibc|v\d[\w.]*)(?=-|$)/g, "")
-    .replace(/-(?:amd64|x86_64)(?=-|$)/, "-x64");
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  macos: "darwin",
+  mac: "darwin",
+  apple: "darwin",
+  amd64: "x64",
+  x86_64: "x64",
+  aarch64: "arm64",
+};
+
+/** Bun takes the parts of "bun-linux-x64-musl-baseline" in any order; a system without a processor is x64, and what else is missing is as here. */
+export function systemOf(target: string): string {
+  const parts = target
+    .toLowerCase()
+    .split("-")
+    .map((part) => OTHER_NAMES[part] ?? part);
+  const system = parts.find((part) => /^(?:linux$|darwin$|win)/.test(part));
+  const processor = parts.find((part) => part === "x64" || part === "arm64") ?? (system ? "x64" : process.arch);
+  return [system ?? process.platform, processor, ...(parts.includes("musl") ? ["musl"] : [])].join("-");
+}
 
 /** @param target the system it is for; this one without it. @returns the path of the executable. */
 export async function build(outfile = join(root, "dist", "l402-numbers"), target?: string): Promise<string> {

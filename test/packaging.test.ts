@@ -131,9 +131,17 @@ test.each([
   ["bun-linux-baseline-x64", "linux-x64"],
   ["bun-linux-amd64-modern", "linux-x64"],
   ["bun-linux-x64-v1.4.4", "linux-x64"],
+  ["bun-v1.4.4-linux-x64", "linux-x64"],
+  ["bun-x64-linux", "linux-x64"],
+  ["bun-linux", "linux-x64"],
+  ["bun-baseline", `${process.platform}-${process.arch}`],
   ["bun-linux-x64-musl-baseline", "linux-x64-musl"],
   ["bun-linux-x64-baseline-musl", "linux-x64-musl"],
+  ["bun-musl-linux-x64", "linux-x64-musl"],
   ["bun-darwin-arm64", "darwin-arm64"],
+  ["bun-darwin-aarch64", "darwin-arm64"],
+  ["bun-macOS-arm64", "darwin-arm64"],
+  ["bun-darwin", "darwin-x64"],
   ["bun-linux-arm64", "linux-arm64"],
 ])("an executable for %s gets the libsecp256k1 of %s", (target, system) => expect(systemOf(target)).toBe(system));
 
