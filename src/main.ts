@@ -25,7 +25,7 @@ import { RevocationFile } from "./revocations.ts";
 import { readClockOffset } from "./sandbox/clock.ts";
 import { followClock } from "./sandbox/follow.ts";
 import { type Sandbox, startSandbox } from "./sandbox/server.ts";
-import { type Service, startService } from "./service.ts";
+import { type Service, startService, urlHost } from "./service.ts";
 import { VERSION } from "./version.ts";
 
 const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Lightning
@@ -81,11 +81,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** Where the server of this environment is reached from this machine, whatever else the environment gets wrong. */
 function ownUrl(host = "", port = ""): string {
-  // Read as the configuration reads it; an IPv6 address may have its brackets, since the server listens at it either way.
-  const at = host.trim().replace(/^\[(.*)\]$/, "$1");
-  const everywhere = at === "" || at === "0.0.0.0" || at === "::";
-  const name = everywhere ? "127.0.0.1" : at.includes(":") ? `[${at}]` : at;
-  return `http://${name}:${port.trim() || "3000"}`;
+  // Read as the configuration reads it.
+  return `http://${urlHost(host.trim())}:${port.trim() || "3000"}`;
 }
 
 function mistakes(problems: readonly string[]): number {

@@ -169,8 +169,9 @@ async function listen(api: ReturnType<typeof createApi>, { host, port }: Config)
 const named = (code: string | number, row: { readonly name: string } | null): string =>
   row ? `${code} (${row.name})` : String(code);
 
-/** An address that a person on this machine can open. */
-function urlHost(host: string): string {
-  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
-  return host.includes(":") ? `[${host}]` : host;
+/** Where somebody on this machine reaches a server that listens at `host`. An IPv6 address may have its brackets: Bun listens at it either way. */
+export function urlHost(host: string): string {
+  const bare = host.replace(/^\[(.*)\]$/, "$1");
+  if (["", "*", "0.0.0.0", "::"].includes(bare)) return "127.0.0.1";
+  return bare.includes(":") ? `[${bare}]` : bare;
 }

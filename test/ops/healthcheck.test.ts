@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { runHealthcheck } from "../../src/ops/healthcheck.ts";
+import { urlHost } from "../../src/service.ts";
 import { ManualWorld } from "../sandbox/provider/manual-world.ts";
 import { runToEnd } from "../support/server.ts";
 
@@ -60,4 +61,13 @@ describe("the health check", () => {
     const url = listening(() => Response.json({ ready: true, reasons: [] }));
     expect((await runToEnd({ HOST, PORT: ` ${new URL(url).port} ` }, ["healthcheck"])).code).toBe(0);
   });
+
+  test.each([
+    ["::", "127.0.0.1"],
+    ["[::]", "127.0.0.1"],
+    ["*", "127.0.0.1"],
+    ["::1", "[::1]"],
+    ["[::1]", "[::1]"],
+    ["numbers.example", "numbers.example"],
+  ])("goes where the server says it is: HOST %p is %p", (host, name) => expect(urlHost(host)).toBe(name));
 });
