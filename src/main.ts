@@ -27,6 +27,7 @@ import { followClock } from "./sandbox/follow.ts";
 import { type Sandbox, startSandbox } from "./sandbox/server.ts";
 import { type Service, startService, urlHost } from "./service.ts";
 import { VERSION } from "./version.ts";
+import { call } from "./wire.ts";
 
 const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Lightning
 
@@ -48,6 +49,8 @@ Settings are environment variables; .env.example lists them.
 
 /** A second signal, or this long after the first, ends the process at once. */
 const STOP_LIMIT_MS = 30_000;
+/** A sandbox apart is near. */
+const CLOCK_TIMEOUT_MS = 5_000;
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
@@ -100,8 +103,9 @@ async function clockOffset({ peers, dataDir }: Config): Promise<number> {
   if (peers.kind === "real") return 0;
   if (peers.url === null) return readClockOffset(dataDir);
   try {
-    const response = await fetch(new URL("/sandbox/clock", peers.url));
-    const { offsetMs } = (await response.json()) as { readonly offsetMs?: unknown };
+    const url = new URL("/sandbox/clock", peers.url).href;
+    const { text } = await call(new RealWorld(), { url, timeoutMs: CLOCK_TIMEOUT_MS });
+    const { offsetMs } = JSON.parse(text) as { readonly offsetMs?: unknown };
     return typeof offsetMs === "number" && Number.isFinite(offsetMs) ? offsetMs : 0;
   } catch {
     return 0;
