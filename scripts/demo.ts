@@ -34,6 +34,9 @@ function say(what: string, detail = ""): void {
 
 const title = (text: string): void => console.log(`\n${color.bold}${text}${color.off}`);
 
+// Everything here is on this machine, which a proxy of the environment does not reach. Bun heeds this name before the one in capitals.
+process.env.no_proxy = "*";
+
 const dataDir = mkdtempSync(join(tmpdir(), "l402-demo-"));
 const server = Bun.spawn([process.execPath, join(import.meta.dir, "../src/main.ts")], {
   // Whatever this machine is configured for, in the environment or in an .env file here, is not for the demo.

@@ -15,6 +15,8 @@ test("the demo shows a purchase, a refund and a rental, and ends with exit code 
       BLOCKED_SERVICES: "telegram,whatsapp",
       PORT: "1",
       SANDBOX_URL: "http://127.0.0.1:1",
+      HTTP_PROXY: "http://127.0.0.1:1",
+      NO_PROXY: "elsewhere.example",
     },
     stdout: "pipe",
     stderr: "pipe",
