@@ -157,12 +157,26 @@ function bringUpToDate(file: string): void {
   try {
     db.run("PRAGMA secure_delete = ON");
     migrate(db);
-  } catch (error) {
-    // Any read takes back what a full disk left half done. Until then there is a journal, and the copy cannot be opened only to read.
-    db.run("SELECT 1 FROM sqlite_schema");
-    throw error;
   } finally {
     db.close();
+  }
+}
+
+/**
+ * Takes back what a full disk or a kill left half done: while there is a journal, the copy cannot be opened only to read. Any read that may
+ * write does it. What is wrong beyond that is said by whoever opens it next.
+ */
+function takeBack(file: string): void {
+  if (!existsSync(`${file}-journal`)) return;
+  try {
+    const db = new Database(file, { readwrite: true });
+    try {
+      db.run("SELECT 1 FROM sqlite_schema");
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    if (!isSqliteError(error)) throw error;
   }
 }
 
@@ -203,6 +217,7 @@ function foldLog(file: string): void {
 }
 
 function mark(time: string, { dataDir, now }: RestoreOptions): string {
+  takeBack(join(dataDir, "orders.sqlite"));
   const opened = openReadOnly(dataDir, { older: true });
   if (!opened.ok) throw new Problem(opened.problem);
   try {
@@ -217,6 +232,7 @@ function mark(time: string, { dataDir, now }: RestoreOptions): string {
   try {
     bringUpToDate(opened.path);
   } catch (error) {
+    takeBack(opened.path);
     throw new OnlyMarked(
       `${marked}, but not brought up to date: ${problemOf(error)}. ${NEXT}, and it cannot read this copy yet. ` +
         "If the disk is full, free three times the size of the database; then run restore --mark again",

@@ -154,6 +154,13 @@ test("of two marks the earlier one stands, and is said", () => {
 });
 
 describe("a copy of an older schema", () => {
+  /** With more than SQLite keeps in memory, so that pages go to the file before the commit, and what stood there to a journal. */
+  const fill = (db: Database) =>
+    db.run(
+      `WITH RECURSIVE more (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM more LIMIT 3000)
+       INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at)
+       SELECT 'more ' || n, 1, 'done', hex(zeroblob(500)), hex(randomblob(32)), 0, 0 FROM more`,
+    );
   const upToDate = () => {
     const database = openReadOnly(dataDir);
     if (!database.ok) throw new Error(database.problem);
@@ -208,12 +215,7 @@ describe("a copy of an older schema", () => {
     const copy = new Database(target());
     copy.run("DELETE FROM meta WHERE key = 'backup'");
     rewindToSchema11(copy);
-    // More than SQLite keeps in memory, so that pages go to the file before the commit, and what stood there to a journal.
-    copy.run(
-      `WITH RECURSIVE more (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM more LIMIT 3000)
-       INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at)
-       SELECT 'more ' || n, 1, 'done', hex(zeroblob(500)), hex(randomblob(32)), 0, 0 FROM more`,
-    );
+    fill(copy);
     copy.run("VACUUM");
     copy.close();
     const time = "2026-01-31T03:00:00Z";
@@ -238,6 +240,26 @@ describe("a copy of an older schema", () => {
     expect(restore("--mark", time).code).toBe(0);
     upToDate();
     expect(loss(target())?.takenAt).toBe(Date.parse(time));
+  });
+
+  test("takes the command again that was killed while it brought it up to date", () => {
+    mkdirSync(dataDir);
+    const killed = join(room, "killed.sqlite");
+    copyFileSync(file, killed);
+    const copy = new Database(killed);
+    rewindToSchema11(copy);
+    fill(copy);
+    // So little room that pages go to the file, and what stood there to the journal, before the commit.
+    copy.run("PRAGMA cache_size = 10; BEGIN; UPDATE orders SET kind = 'half done'");
+    for (const part of ["", "-journal"]) copyFileSync(killed + part, target() + part);
+    copy.run("ROLLBACK");
+    const before = orders(copy);
+    copy.close();
+    expect(openReadOnly(dataDir, { older: true }).ok).toBe(false);
+    expect(restore("--mark", "2026-01-31T03:00:00Z").code).toBe(0);
+    upToDate();
+    expect(opened(target(), orders)).toEqual(before);
+    expect(opened(target(), (db) => db.query("SELECT 1 FROM orders WHERE kind = 'half done'").all())).toEqual([]);
   });
 
   test("that no version wrote is not marked, and said to be none", () => {
