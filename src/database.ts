@@ -6,6 +6,7 @@ import { SQLiteError } from "bun:sqlite";
 import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { Journal } from "../actors/runtime/journal.ts";
+import { SCHEMA_VERSION } from "../actors/runtime/schema.ts";
 import type { World } from "../actors/runtime/world.ts";
 
 export class UnusableFile extends Error {
@@ -14,6 +15,10 @@ export class UnusableFile extends Error {
     this.name = "UnusableFile";
   }
 }
+
+/** Said before an upgrade, which would look as if it hung. */
+export const upgradeFrom = (schema: number): string =>
+  `The database is brought up to date, from schema ${schema} to ${SCHEMA_VERSION}: with millions of orders this takes minutes`;
 
 /** @param upgrading hears of the schema of an older database before that is brought up to date. @throws UnusableFile */
 export function openJournal(dataDir: string, world: World, upgrading?: (from: number) => void): Journal {

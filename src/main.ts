@@ -3,12 +3,11 @@
  * the service, and ends both in order.
  */
 import { mkdirSync } from "node:fs";
-import { SCHEMA_VERSION } from "../actors/runtime/schema.ts";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
 import { checkLightning } from "./check-lightning.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { openJournal } from "./database.ts";
+import { openJournal, upgradeFrom } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
 import { nativeCurve } from "./lightning/curve.ts";
 import { AlreadyRunning, lockDataDir } from "./lock.ts";
@@ -161,10 +160,7 @@ function rebind(config: Config): number {
   const world = new RealWorld();
   try {
     const unlock = lockDataDir(config.dataDir);
-    const journal = openJournal(config.dataDir, world, (from) => {
-      const steps = `from schema ${from} to ${SCHEMA_VERSION}`;
-      console.log(`The database is brought up to date, ${steps}: with millions of orders this takes minutes`);
-    });
+    const journal = openJournal(config.dataDir, world, (from) => console.log(upgradeFrom(from)));
     const { provider } = createPeers(world, config, addressesOf(config.peers, "http://127.0.0.1"));
     const changed = rebindProvider(journal.store, provider.accountFingerprint());
     journal.close();

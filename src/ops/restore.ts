@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { META_BACKUP, migrate, SCHEMA_VERSION } from "../../actors/runtime/schema.ts";
 import { iso, type Millis } from "../../actors/runtime/world.ts";
+import { upgradeFrom } from "../database.ts";
 import { AlreadyRunning, lockDataDir } from "../lock.ts";
 import { giveToOwner } from "../owner.ts";
 import { copyPrivate, digestOf, sizeOf, sync } from "./backup/files.ts";
@@ -77,7 +78,7 @@ function problemOf(error: unknown): string {
 
 const NEXT = "Money is paused: nothing is sold, bought or refunded until doctor --peers --repair has run";
 
-function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions): string {
+function restore({ path, replace }: Restoring, { dataDir, now, out }: RestoreOptions): string {
   const backup = resolve(path);
   const manifest = checked(backup);
   const target = join(resolve(dataDir), "orders.sqlite");
@@ -96,7 +97,7 @@ function restore({ path, replace }: Restoring, { dataDir, now }: RestoreOptions)
   try {
     if (digestOf(half) !== manifest.sha256) throw new Problem("the copy differs from the backup");
     markFile(half, manifest.takenAt);
-    bringUpToDate(half);
+    bringUpToDate(half, out);
     sync(half);
     giveToOwner(half);
     const aside = keepAside(target, now);
@@ -152,11 +153,11 @@ function markFile(file: string, takenAt: string): string {
 }
 
 /** The doctor reads the present schema only. */
-function bringUpToDate(file: string): void {
+function bringUpToDate(file: string, out: RestoreOptions["out"]): void {
   const db = new Database(file, { readwrite: true });
   try {
     db.run("PRAGMA secure_delete = ON");
-    migrate(db);
+    migrate(db, (from) => out(upgradeFrom(from)));
   } finally {
     db.close();
   }
@@ -216,7 +217,7 @@ function foldLog(file: string): void {
   }
 }
 
-function mark(time: string, { dataDir, now }: RestoreOptions): string {
+function mark(time: string, { dataDir, now, out }: RestoreOptions): string {
   takeBack(join(dataDir, "orders.sqlite"));
   const opened = openReadOnly(dataDir, { older: true });
   if (!opened.ok) throw new Problem(opened.problem);
@@ -230,7 +231,7 @@ function mark(time: string, { dataDir, now }: RestoreOptions): string {
   }
   const marked = `The database is marked as a copy of ${markFile(opened.path, time)}`;
   try {
-    bringUpToDate(opened.path);
+    bringUpToDate(opened.path, out);
   } catch (error) {
     takeBack(opened.path);
     throw new OnlyMarked(
