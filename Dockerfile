@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 
 # Two stages: the compiler makes one self-contained executable, and only that goes into the image that runs. The runtime has
-# glibc, libstdc++ (libsecp256k1's addon is linked to it) and CA certificates and nothing else: no shell, no package manager, no Bun.
+# glibc, libstdc++ and libgcc (libsecp256k1's addon is linked to them) and CA certificates, and no shell, no package manager, no Bun.
 FROM oven/bun:1.4.4-slim AS build
 WORKDIR /build
 # The lock file alone first, so that a change of the sources does not install everything again.

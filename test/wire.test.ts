@@ -181,7 +181,7 @@ describe("a proxy of the environment", () => {
     try {
       return { outcome: await ask(url), seen: proxy.seen() };
     } finally {
-      delete process.env[name];
+      for (const [other] of OURS) delete process.env[other];
       for (const [other, value] of OURS) if (value !== undefined) process.env[other] = value;
       proxy.stop();
     }
@@ -196,6 +196,14 @@ describe("a proxy of the environment", () => {
     const { seen } = await withProxy(name, "https://peer.invalid/", answerOf);
     expect(seen).toStartWith("CONNECT peer.invalid:443 ");
     expect(seen).not.toContain("c2VjcmV0");
+  });
+
+  test("leaves alone what NO_PROXY names: a node that it does not reach", async () => {
+    const { outcome, seen } = await withProxy("HTTPS_PROXY", "https://peer.invalid:8080/", (url) => {
+      process.env.NO_PROXY = "10.0.0.0/8, peer.invalid";
+      return answerOf(url);
+    });
+    expect({ outcome, seen }).toEqual({ outcome: "network", seen: "" });
   });
 
   test.each(NAMES)("carries no WebSocket, which docs/operating.md says: %s", async (name) => {
