@@ -29,6 +29,8 @@ export const connectSocket: Connect = (url, events, options = {}) => {
   try {
     socket = new WebSocket(url, {
       perMessageDeflate: false,
+      // Whatever the environment says of it (`NODE_TLS_REJECT_UNAUTHORIZED`).
+      tls: { rejectUnauthorized: true },
       ...(options.headers && { headers: { ...options.headers } }),
     });
   } catch {

@@ -93,11 +93,15 @@ interface Hold {
 const NEAR = /^http:|^https:\/\/(?:localhost|127\.[\d.]+|\[::1\])(?:[:/?#]|$)/i;
 
 /**
- * Bun sends what it fetches to the proxy that the environment names. One elsewhere does not reach this machine, and would read the
- * credentials of a call without TLS.
+ * Bun takes wishes of the environment that would give credentials away; what a call says itself comes first. A proxy elsewhere does not
+ * reach this machine, and would read a call without TLS. `NODE_TLS_REJECT_UNAUTHORIZED=0` would believe every certificate.
  */
 const fetchDirectly: Fetch = (url, options) =>
-  fetch(url, (NEAR.test(url) ? { ...options, proxy: false } : options) as RequestInit);
+  fetch(url, {
+    ...options,
+    tls: { ...options?.tls, rejectUnauthorized: true },
+    ...(NEAR.test(url) && { proxy: false }),
+  } as RequestInit);
 
 /**
  * The real world: wall clock plus an offset that only a sandbox ever moves. All timers live in one queue, so that they
