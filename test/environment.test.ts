@@ -72,3 +72,14 @@ test("a server with the right certificate is heard", async () => {
   await check(node, { NODE_TLS_REJECT_UNAUTHORIZED: "0", LIGHTNING_TLS_CERT_FILE: join(dir, "node.pem") });
   expect(heard.join("\n")).toContain(SECRET);
 });
+
+test.each(["curl", "1", "true"])("BUN_CONFIG_VERBOSE_FETCH=%s prints no credentials", async (value) => {
+  const node = NODES[0]?.[1]() ?? {};
+  const { out, err } = await check(node, {
+    BUN_CONFIG_VERBOSE_FETCH: value,
+    LIGHTNING_TLS_CERT_FILE: join(dir, "node.pem"),
+  });
+  expect(heard.join("\n")).toContain(SECRET);
+  expect(out + err).not.toContain(SECRET);
+  expect(out + err).not.toContain("[fetch]");
+});

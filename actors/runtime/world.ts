@@ -95,10 +95,12 @@ const NEAR = /^http:|^https:\/\/(?:localhost|127\.[\d.]+|\[::1\])(?:[:/?#]|$)/i;
 /**
  * Bun takes wishes of the environment that would give credentials away; what a call says itself comes first. A proxy elsewhere does not
  * reach this machine, and would read a call without TLS. `NODE_TLS_REJECT_UNAUTHORIZED=0` would believe every certificate.
+ * `BUN_CONFIG_VERBOSE_FETCH` would print every header into the log, also after it was deleted.
  */
 const fetchDirectly: Fetch = (url, options) =>
   fetch(url, {
     ...options,
+    verbose: false,
     tls: { ...options?.tls, rejectUnauthorized: true },
     ...(NEAR.test(url) && { proxy: false }),
   } as RequestInit);
