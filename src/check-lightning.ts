@@ -25,7 +25,7 @@ export async function checkLightning(
   const wanted = readCheckArguments(args);
   if (!wanted) {
     console.log(CHECK_USAGE);
-    return args.includes("--help") ? 0 : 2;
+    return 2;
   }
   const { peers, dataDir } = config;
   const world = new RealWorld(clockOffset);

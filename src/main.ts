@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
 import { checkLightning } from "./check-lightning.ts";
+import { readCommandLine } from "./command-line.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { openJournal, upgradeFrom } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
@@ -25,26 +26,7 @@ import { readClockOffset } from "./sandbox/clock.ts";
 import { followClock } from "./sandbox/follow.ts";
 import { type Sandbox, startSandbox } from "./sandbox/server.ts";
 import { type Service, startService, urlHost } from "./service.ts";
-import { VERSION } from "./version.ts";
 import { call } from "./wire.ts";
-
-const HELP = `l402-numbers ${VERSION}: phone numbers for AI agents, paid over Lightning
-
-  l402-numbers                 serve (the sandbox, unless a node and a provider are configured)
-  l402-numbers check-config    check the environment and exit
-  l402-numbers check-lightning try the Lightning node step by step and say what is wrong; see check-lightning --help
-  l402-numbers healthcheck     ask the running server whether it is ready
-  l402-numbers doctor          compare journals, states and ledger; list what waits for a person
-  l402-numbers doctor --peers  compare with node and provider as well; with --repair put right what is safe; see doctor --help
-  l402-numbers doctor find ID  one order, by order id, payment hash, invoice or activation id
-  l402-numbers backup DEST     copy the database while the server runs, without SMS texts and keys
-  l402-numbers restore BACKUP  put a backup in place of the database; money is paused until doctor --peers --repair has run
-  l402-numbers macaroon ...    inspect, narrow, mint again or revoke a credential; see macaroon --help
-  l402-numbers rebind-provider after the HeroSMS key of the same account was changed
-  l402-numbers --version | --help
-
-Settings are environment variables; .env.example lists them.
-`;
 
 /** A second signal, or this long after the first, ends the process at once. */
 const STOP_LIMIT_MS = 30_000;
@@ -53,8 +35,11 @@ const CLOCK_TIMEOUT_MS = 5_000;
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;
-  if (command === "--version") return print(VERSION);
-  if (command === "--help" || command === "-h") return print(HELP);
+  const said = readCommandLine(args);
+  if (said) {
+    (said.code === 0 ? console.log : console.error)(said.text);
+    return said.code;
+  }
   const loaded = loadConfig(process.env, { needsProvider: command !== "check-lightning" });
   if (command === "healthcheck") {
     return runHealthcheck({ url: ownUrl(process.env.HOST, process.env.PORT) });
@@ -74,10 +59,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (command === "macaroon") return macaroon(rest, config);
   if (command === "rebind-provider") return rebind(config);
-  if (command !== undefined) {
-    console.error(`Unknown command "${command}"\n\n${HELP}`);
-    return 2;
-  }
   return serve(config);
 }
 
