@@ -2,7 +2,8 @@
  * The entry of the program and of the single-file build: reads the environment, starts the sandbox when nothing real is configured, starts
  * the service, and ends both in order.
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { rebindProvider } from "./binding.ts";
 import { checkLightning } from "./check-lightning.ts";
@@ -139,6 +140,12 @@ function macaroon(args: readonly string[], config: Config): Promise<number> {
 /** A database is bound to its provider account, known by a digest of the key: a new key of the same account is told here. */
 function rebind(config: Config): number {
   const world = new RealWorld();
+  const path = join(config.dataDir, "orders.sqlite");
+  // Not made here: of an empty one in a wrong place, "nothing to change" would be said.
+  if (!existsSync(path)) {
+    console.error(`No database at "${path}"`);
+    return 1;
+  }
   try {
     const unlock = lockDataDir(config.dataDir);
     const journal = openJournal(config.dataDir, world, (from) => console.log(upgradeFrom(from)));

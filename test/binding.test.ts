@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configure, migrate, SCHEMA_VERSION } from "../actors/runtime/schema.ts";
@@ -131,6 +131,17 @@ test("a database of an older schema is said to be brought up to date before it i
     const bound = "The database is now bound to the configured HeroSMS key\n";
     expect(await rebind()).toEqual({ code: 0, output: told + bound });
     expect(await rebind()).toEqual({ code: 0, output: "Nothing to change\n" });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("where there is no database, none is made to be bound to another key", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "l402-binding-"));
+  try {
+    const { code, output } = await runToEnd({ DATA_DIR: dir }, ["rebind-provider"]);
+    expect({ code, output }).toEqual({ code: 1, output: `No database at "${join(dir, "orders.sqlite")}"\n` });
+    expect(readdirSync(dir)).toEqual([]);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@
  * `macaroon`: looks into a credential, narrows one, mints the one of an order again, or revokes it. Tokens come on standard input, because
  * arguments are seen by everybody on the machine. Exit codes: 0 done, 1 not found or not ours, 2 could not run.
  */
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { OrderId } from "../../actors/order/terms.ts";
 import { Store } from "../../actors/runtime/store.ts";
@@ -140,8 +141,10 @@ function mintAgain(order: string | undefined, caveats: readonly string[], option
   }
 }
 
-function revoke(order: string | undefined, { out, revocations }: MacaroonOptions): number {
+function revoke(order: string | undefined, { out, dataDir, revocations }: MacaroonOptions): number {
   if (order === undefined || !/^[0-9a-f]{32}$/.test(order)) throw new Wrong("Which order? Its id has 32 hex digits");
+  // Not made here: no server would read what is written there.
+  if (!existsSync(dataDir)) return print(out, `No directory "${dataDir}"`, 2);
   revocations().revoke(order);
   return print(
     out,

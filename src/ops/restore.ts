@@ -56,10 +56,12 @@ export function runRestore(args: readonly string[], options: RestoreOptions): nu
     return wanted === "help" ? 0 : 2;
   }
   try {
+    // Before anything is made: a mistaken command leaves nothing behind.
+    const perform = wanted.mark === null ? restoring(wanted, options) : marking(wanted.mark, options);
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const unlock = lockDataDir(dataDir);
     try {
-      out(wanted.mark === null ? restore(wanted, options) : mark(wanted.mark, options));
+      out(perform());
       return 0;
     } finally {
       unlock();
@@ -76,12 +78,19 @@ function problemOf(error: unknown): string {
   return error instanceof Error ? error.message : "unknown error";
 }
 
+const databaseIn = (dataDir: string): string => join(resolve(dataDir), "orders.sqlite");
+
 const NEXT = "Money is paused: nothing is sold, bought or refunded until doctor --peers --repair has run";
 
-function restore({ path, replace }: Restoring, { dataDir, now, out }: RestoreOptions): string {
+/** @returns what is done under the lock. @throws Problem */
+function restoring({ path, replace }: Restoring, options: RestoreOptions): () => string {
   const backup = resolve(path);
   const manifest = checked(backup);
-  const target = join(resolve(dataDir), "orders.sqlite");
+  return () => restore(backup, manifest, replace, options);
+}
+
+function restore(backup: string, manifest: Manifest, replace: boolean, { dataDir, now, out }: RestoreOptions): string {
+  const target = databaseIn(dataDir);
   if (existsSync(target) && !replace) {
     throw new Problem(
       `there is a database at "${target}". If it can still be read, it knows more than any backup: keep it, or say --replace`,
@@ -217,8 +226,15 @@ function foldLog(file: string): void {
   }
 }
 
+/** @returns what is done under the lock. @throws Problem */
+function marking(time: string, options: RestoreOptions): () => string {
+  const path = databaseIn(options.dataDir);
+  if (!existsSync(path)) throw new Problem(`no database at "${path}"`);
+  return () => mark(time, options);
+}
+
 function mark(time: string, { dataDir, now, out }: RestoreOptions): string {
-  takeBack(join(dataDir, "orders.sqlite"));
+  takeBack(databaseIn(dataDir));
   const opened = openReadOnly(dataDir, { older: true });
   if (!opened.ok) throw new Problem(opened.problem);
   try {

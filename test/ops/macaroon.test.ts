@@ -1,8 +1,12 @@
 /** What the `macaroon` command refuses; what it does is tried beside a running server in test/e2e. */
 import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { NOTHING_REVOKED } from "../../src/l402/revocations.ts";
 import { runMacaroon } from "../../src/ops/macaroon.ts";
 import { KEYS, NOW, seeded } from "../l402/fixtures.ts";
+import { runToEnd } from "../support/server.ts";
 
 const ORDER = "5f0c1d9ab27e4b6f8a3de4c0917b62fd";
 
@@ -37,4 +41,11 @@ test.each([
   });
   expect({ code, said: lines.join("\n").split("\n")[0] }).toEqual({ code: 2, said });
   expect(lines.join("\n")).toContain("Usage: macaroon inspect");
+});
+
+test("nothing is revoked where there is no data directory, and none is made", async () => {
+  const dataDir = join(tmpdir(), `l402-nowhere-${process.pid}`);
+  const { code, output } = await runToEnd({ DATA_DIR: dataDir }, ["macaroon", "revoke", ORDER]);
+  expect({ code, output }).toEqual({ code: 2, output: `No directory "${dataDir}"\n` });
+  expect(existsSync(dataDir)).toBe(false);
 });

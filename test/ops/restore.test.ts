@@ -294,7 +294,15 @@ describe("nothing is restored", () => {
   ])("%s", (_, spoil, words) => {
     spoil();
     expect(restore(file)).toEqual({ code: 2, text: expect.stringContaining(words) });
-    expect(existsSync(target())).toBe(false);
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
+  test("nor marked where there is no database, and nothing is left behind", () => {
+    expect(restore("--mark", "2026-01-31T03:00:00Z")).toEqual({
+      code: 2,
+      text: expect.stringContaining("no database"),
+    });
+    expect(existsSync(dataDir)).toBe(false);
   });
 
   test("while a server has the directory", () => {
