@@ -198,6 +198,16 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX orders_served ON orders (opened_by, created_at)
     WHERE opened_by IS NOT NULL AND kind = 'done' AND iif(json_valid(state), state ->> '$.state.as', NULL) <> 'refunded';
   `,
+  `
+  -- The same indexes in other words. For IN with three kinds or more SQLite fills a table of its own at each write of an order, for the old row and for the
+  -- new one: a fifth of what a life writes.
+  DROP INDEX orders_given_back;
+  DROP INDEX orders_watched;
+  CREATE INDEX orders_given_back ON orders (opened_by, created_at)
+    WHERE opened_by IS NOT NULL AND (kind = 'closing' OR kind = 'resolving' OR kind = 'refunding' OR kind = 'refundUnknown' OR kind = 'refundStuck'
+      OR (kind = 'done' AND iif(json_valid(state), state ->> '$.state.as', NULL) = 'refunded'));
+  CREATE INDEX orders_watched ON orders (activation_id) WHERE kind = 'waiting' OR kind = 'delivered' OR kind = 'renting';
+  `,
 ];
 
 /** Of an order by its payment hash, the statement's first parameter. A comparison of the column alone would read every order. */

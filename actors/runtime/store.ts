@@ -33,7 +33,7 @@ export interface StakeSum extends Stake {
 /** Kinds of orders that want messages. */
 export const WATCHED_KINDS: readonly Kind[] = ["waiting", "delivered", "renting"];
 /** In the words of the partial index, which serves no others. */
-const WATCHED = `kind IN (${WATCHED_KINDS.map((kind) => `'${kind}'`).join(", ")})`;
+export const WATCHED = `(${WATCHED_KINDS.map((kind) => `kind = '${kind}'`).join(" OR ")})`;
 
 /** Brings an order written by an older version to the present shape. There is one version so far. */
 export function upcast(state: string): Order {
@@ -88,7 +88,7 @@ function readableStake(state: string): Stake | null {
 
 const ENDED_AS = "iif(json_valid(state), state ->> '$.state.as', NULL)";
 /** Of a client's orders, in the words of the indexes `orders_given_back` and `orders_served`: SQLite reads these only for the same words. */
-export const GIVEN_BACK = `(kind IN ('closing', 'resolving', 'refunding', 'refundUnknown', 'refundStuck')
+export const GIVEN_BACK = `(kind = 'closing' OR kind = 'resolving' OR kind = 'refunding' OR kind = 'refundUnknown' OR kind = 'refundStuck'
   OR (kind = 'done' AND ${ENDED_AS} = 'refunded'))`;
 export const SERVED = `kind = 'done' AND ${ENDED_AS} <> 'refunded'`;
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal } from "../../../actors/runtime/journal.ts";
 import { BY_PAYMENT_HASH, configure, migrate, SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
+import { WATCHED } from "../../../actors/runtime/store.ts";
 import { rewindToSchema11 } from "../../support/older-schema.ts";
 import { hashOf, idOf, startEngine } from "./engine.ts";
 
@@ -120,10 +121,24 @@ test("the queries that run all the time use an index", () => {
   expect(plan("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1")).toContain("orders_due");
   expect(plan(`SELECT id FROM orders WHERE ${BY_PAYMENT_HASH}`)).toContain("orders_payment");
   expect(plan("SELECT state FROM orders WHERE activation_id = '5'")).toContain("orders_activation");
+  expect(plan(`SELECT id FROM orders WHERE ${WATCHED} AND activation_id = '5'`)).toContain("orders_watched");
+  expect(plan(`SELECT id FROM orders WHERE ${WATCHED} AND activation_id > '5' ORDER BY activation_id LIMIT 5`)).toBe(
+    "SEARCH orders USING INDEX orders_watched (activation_id>?)",
+  );
   expect(
     plan("SELECT state FROM orders WHERE kind = 'done' AND opened_by IS NOT NULL AND ended_at < 5 LIMIT 5"),
   ).toContain("orders_to_scrub");
   expect(plan("SELECT state FROM orders WHERE kind = 'lapsed' AND ended_at < 5 LIMIT 5")).toContain("orders_lapsed");
+});
+
+test.each([
+  "UPDATE orders SET kind = 'done', state = '' WHERE id = 'a'",
+  `INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at) VALUES ('a', 1, 'unpaid', '', '', 0, 0)`,
+])("a write of an order fills no table to know which indexes want it: %s", (sql) => {
+  const steps = fresh().query<{ opcode: string }, []>(`EXPLAIN ${sql}`).all();
+  const opcodes = new Set(steps.map(({ opcode }) => opcode));
+  expect(opcodes).toContain("IdxInsert");
+  expect(opcodes).not.toContain("OpenEphemeral");
 });
 
 test("configure sets what bun:sqlite does not default to", () => {
