@@ -34,13 +34,13 @@ const SPARE_BYTES = 16 * 1024 * 1024;
 /** @returns the exit code. */
 export function runBackup(args: readonly string[], options: BackupOptions): number {
   const { now, out } = options;
-  const destination = readArguments(args);
-  if (destination === "help" || destination === "wrong") {
+  const path = readDestination(args);
+  if (path === null) {
     out(BACKUP_USAGE);
-    return destination === "help" ? 0 : 2;
+    return 2;
   }
   const source = join(resolve(options.dataDir), "orders.sqlite");
-  const target = targetOf(destination.path, now);
+  const target = targetOf(path, now);
   const problem = obstacle(source, target);
   if (problem !== null) {
     out(problem);
@@ -118,17 +118,12 @@ function sayWhy(error: unknown): string {
   return error instanceof Error ? error.message : "unknown error";
 }
 
-function readArguments(args: readonly string[]): { readonly path: string } | "help" | "wrong" {
+/** Null for arguments that make no sense. */
+function readDestination(args: readonly string[]): string | null {
   try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { help: { type: "boolean", short: "h" } },
-    });
-    if (values.help) return "help";
-    const [path, ...rest] = positionals;
-    return path === undefined || path === "" || rest.length > 0 ? "wrong" : { path };
+    const [path, ...rest] = parseArgs({ args: [...args], allowPositionals: true, options: {} }).positionals;
+    return path === undefined || path === "" || rest.length > 0 ? null : path;
   } catch {
-    return "wrong";
+    return null;
   }
 }

@@ -45,9 +45,9 @@ class Problem extends Error {}
 /** @returns the exit code. */
 export async function runDoctor(args: readonly string[], options: DoctorOptions): Promise<number> {
   const wanted = readArguments(args);
-  if (typeof wanted === "string") {
+  if (wanted === null) {
     options.out(DOCTOR_USAGE);
-    return wanted === "help" ? 0 : 2;
+    return 2;
   }
   try {
     if (wanted.decide) return await decide(wanted.decide, wanted, options);

@@ -52,10 +52,9 @@ export async function runMacaroon(args: readonly string[], options: MacaroonOpti
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { can: { type: "string" }, for: { type: "string" }, help: { type: "boolean", short: "h" } },
+      options: { can: { type: "string" }, for: { type: "string" } },
     });
     const [verb, order, ...more] = positionals;
-    if (values.help) return print(out, MACAROON_USAGE, 0);
     const caveats = caveatsOf(values, options.world.now());
     if (more.length > 0) throw new Wrong("Too many arguments");
     switch (verb) {

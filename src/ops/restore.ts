@@ -51,9 +51,9 @@ class OnlyMarked extends Error {}
 export function runRestore(args: readonly string[], options: RestoreOptions): number {
   const { dataDir, out } = options;
   const wanted = readArguments(args);
-  if (wanted === "help" || wanted === "wrong") {
+  if (wanted === null) {
     out(RESTORE_USAGE);
-    return wanted === "help" ? 0 : 2;
+    return 2;
   }
   try {
     // Before anything is made: a mistaken command leaves nothing behind.
@@ -273,22 +273,22 @@ interface Restoring {
   readonly replace: boolean;
 }
 
-function readArguments(args: readonly string[]): (Restoring & { readonly mark: string | null }) | "help" | "wrong" {
+/** Null for arguments that make no sense. */
+function readArguments(args: readonly string[]): (Restoring & { readonly mark: string | null }) | null {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { help: { type: "boolean", short: "h" }, mark: { type: "string" }, replace: { type: "boolean" } },
+      options: { mark: { type: "string" }, replace: { type: "boolean" } },
     });
-    if (values.help) return "help";
     const [path, ...rest] = positionals;
     const { mark = null, replace = false } = values;
     if (mark !== null) {
       const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/.test(mark);
-      return isTime && path === undefined && !replace ? { path: "", replace, mark } : "wrong";
+      return isTime && path === undefined && !replace ? { path: "", replace, mark } : null;
     }
-    return path === undefined || path === "" || rest.length > 0 ? "wrong" : { path, replace, mark };
+    return path === undefined || path === "" || rest.length > 0 ? null : { path, replace, mark };
   } catch {
-    return "wrong";
+    return null;
   }
 }

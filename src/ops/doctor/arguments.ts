@@ -34,7 +34,8 @@ export interface Wanted {
 const MAX_DAYS = 400;
 const USUAL_DAYS = 7;
 
-export function readArguments(args: readonly string[]): Wanted | "help" | "wrong" {
+/** Null for arguments that make no sense. */
+export function readArguments(args: readonly string[]): Wanted | null {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -46,20 +47,18 @@ export function readArguments(args: readonly string[]): Wanted | "help" | "wrong
         peers: { type: "boolean" },
         quick: { type: "boolean" },
         repair: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
       },
     });
-    if (values.help) return "help";
     const { json = false, quick = false, file = null, repair = false, days = String(USUAL_DAYS) } = values;
     const asked = command(positionals);
     const isCommand = positionals.length > 0;
     const isDays = /^\d{1,3}$/.test(days) && Number(days) >= 1 && Number(days) <= MAX_DAYS;
-    if (asked === null || !isDays) return "wrong";
-    if (values.peers ? isCommand : repair || values.days !== undefined) return "wrong";
-    if (file !== null && (repair || asked.decide !== null)) return "wrong";
+    if (asked === null || !isDays) return null;
+    if (values.peers ? isCommand : repair || values.days !== undefined) return null;
+    if (file !== null && (repair || asked.decide !== null)) return null;
     return { json, quick, file, ...asked, peers: values.peers ? { days: Number(days), repair } : null };
   } catch {
-    return "wrong";
+    return null;
   }
 }
 
