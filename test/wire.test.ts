@@ -1,11 +1,7 @@
 /** What a peer can do to a call: hang, flood, lie about lengths, redirect. Real sockets, and the bytes as they go over the wire. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { AnswerLost, type Call, call } from "../src/wire.ts";
-import { runToEnd } from "./support/server.ts";
 
 const world = new RealWorld();
 const LIMIT = 1_000;
@@ -140,97 +136,4 @@ test("an answer is lost when nobody is there, or the connection ends within it",
   });
   servers.push(server);
   expect(await lost(`http://127.0.0.1:${server.port}/`)).toBe("network");
-});
-
-describe("a proxy of the environment", () => {
-  const NAMES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] as const;
-  /** What is set where the tests run must neither help nor hinder. */
-  const OURS = [...NAMES, "NO_PROXY", "no_proxy"].map((name) => [name, process.env[name]] as const);
-
-  function listening(): { readonly url: string; seen(): string; stop(): void } {
-    let seen = "";
-    const proxy = Bun.listen({
-      hostname: "127.0.0.1",
-      port: 0,
-      socket: {
-        data(socket, bytes) {
-          seen += bytes.toString();
-          socket.end("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
-        },
-      },
-    });
-    return { url: `http://127.0.0.1:${proxy.port}`, seen: () => seen, stop: () => proxy.stop(true) };
-  }
-
-  const answerOf = (url: string) =>
-    asked(url, { headers: { authorization: "Basic c2VjcmV0" } }).then(
-      ({ status }) => status,
-      (error: AnswerLost) => error.why,
-    );
-
-  /** A WebSocket that nobody answers. */
-  const socketTo = (url: string) =>
-    new Promise<string>((resolve) => {
-      world.connect(url, { opened: () => {}, received: () => {}, closed: () => resolve("closed") });
-    });
-
-  async function withProxy<T>(name: string, url: string, ask: (url: string) => Promise<T>) {
-    const proxy = listening();
-    for (const [other] of OURS) delete process.env[other];
-    process.env[name] = proxy.url;
-    try {
-      return { outcome: await ask(url), seen: proxy.seen() };
-    } finally {
-      for (const [other] of OURS) delete process.env[other];
-      for (const [other, value] of OURS) if (value !== undefined) process.env[other] = value;
-      proxy.stop();
-    }
-  }
-
-  test.each(NAMES)("does not hear a call to this machine or without TLS: %s", async (name) => {
-    expect(await withProxy(name, peer(announced(2), "ok"), answerOf)).toEqual({ outcome: 200, seen: "" });
-    expect((await withProxy(name, "https://127.0.0.1:1/", answerOf)).seen).toBe("");
-  });
-
-  test.each(["HTTPS_PROXY", "https_proxy"])("carries a call with TLS to elsewhere: %s", async (name) => {
-    const { seen } = await withProxy(name, "https://peer.invalid/", answerOf);
-    expect(seen).toStartWith("CONNECT peer.invalid:443 ");
-    expect(seen).not.toContain("c2VjcmV0");
-  });
-
-  test("leaves alone what NO_PROXY names: a node that it does not reach", async () => {
-    const { outcome, seen } = await withProxy("HTTPS_PROXY", "https://peer.invalid:8080/", (url) => {
-      process.env.NO_PROXY = "10.0.0.0/8, peer.invalid";
-      return answerOf(url);
-    });
-    expect({ outcome, seen }).toEqual({ outcome: "network", seen: "" });
-  });
-
-  test.each(NAMES)("carries no WebSocket, which docs/operating.md says: %s", async (name) => {
-    for (const url of ["ws://127.0.0.1:1/", "wss://peer.invalid/"])
-      expect(await withProxy(name, url, socketTo)).toEqual({ outcome: "closed", seen: "" });
-  });
-
-  test("does not hear a command ask a sandbox apart for the time", async () => {
-    const asked: string[] = [];
-    const sandbox = Bun.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      fetch: ({ url }) => {
-        asked.push(new URL(url).pathname);
-        return Response.json({ offsetMs: 0 });
-      },
-    });
-    servers.push(sandbox);
-    const proxy = listening();
-    const dir = mkdtempSync(join(tmpdir(), "l402-wire-"));
-    try {
-      const SANDBOX_URL = `http://127.0.0.1:${sandbox.port}`;
-      await runToEnd({ DATA_DIR: dir, SANDBOX_URL, HTTP_PROXY: proxy.url }, ["backup", join(dir, "copy.sqlite")]);
-      expect([asked, proxy.seen()]).toEqual([["/sandbox/clock"], ""]);
-    } finally {
-      proxy.stop();
-      rmSync(dir, { recursive: true, force: true });
-    }
-  });
 });
