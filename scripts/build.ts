@@ -45,7 +45,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   aarch64: "arm64",
 };
 
-/** Bun takes the parts of "bun-linux-x64-musl-baseline" in any order; a system without a processor is x64, and what else is missing is as here. */
+/**
+ * Bun takes the parts of "bun-linux-x64-musl-baseline" in any order. A system without a processor is x64; without a system, system and processor
+ * are as here unless named. musl is taken only where it is named: a build on a system of musl has to name it.
+ */
 export function systemOf(target: string): string {
   const parts = target
     .toLowerCase()
@@ -67,7 +70,7 @@ export async function build(outfile = join(root, "dist", "l402-numbers"), target
       autoloadBunfig: false,
       ...(target && { target: target as Bun.Build.CompileTarget }),
     },
-    plugins: [withAddon(target ? systemOf(target) : `${process.platform}-${process.arch}`)],
+    plugins: [withAddon(systemOf(target ?? ""))],
     minify: true,
     sourcemap: "inline",
     bytecode: true,

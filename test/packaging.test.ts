@@ -134,6 +134,7 @@ test.each([
   ["bun-v1.4.4-linux-x64", "linux-x64"],
   ["bun-x64-linux", "linux-x64"],
   ["bun-linux", "linux-x64"],
+  ["", `${process.platform}-${process.arch}`],
   ["bun-baseline", `${process.platform}-${process.arch}`],
   ["bun-linux-x64-musl-baseline", "linux-x64-musl"],
   ["bun-linux-x64-baseline-musl", "linux-x64-musl"],
@@ -143,7 +144,7 @@ test.each([
   ["bun-macOS-arm64", "darwin-arm64"],
   ["bun-darwin", "darwin-x64"],
   ["bun-linux-arm64", "linux-arm64"],
-])("an executable for %s gets the libsecp256k1 of %s", (target, system) => expect(systemOf(target)).toBe(system));
+])("an executable for %p gets the libsecp256k1 of %p", (target, system) => expect(systemOf(target)).toBe(system));
 
 test("PM2 starts exactly one instance of the executable, and gives it time to stop", async () => {
   const { apps } = createRequire(import.meta.url)(join(ROOT, "ecosystem.config.cjs")) as {
