@@ -223,14 +223,20 @@ export const META_RESTORED = "restored";
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+/** The version of a database. @throws Error when it was written by a newer version of the program. */
+export function knownSchema(db: Database): number {
+  const found = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
+  if (found > SCHEMA_VERSION) throw new Error(`Database has schema ${found}, this program knows ${SCHEMA_VERSION}`);
+  return found;
+}
+
 /**
  * Brings a database to the present schema, each step in its own transaction.
  * @param told hears of the schema of an older one before it begins: with millions of orders it takes minutes.
  * @throws Error when the database was written by a newer version of the program.
  */
 export function migrate(db: Database, told: (from: number) => void = () => {}): void {
-  const found = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
-  if (found > SCHEMA_VERSION) throw new Error(`Database has schema ${found}, this program knows ${SCHEMA_VERSION}`);
+  const found = knownSchema(db);
   if (found > 0 && found < SCHEMA_VERSION) told(found);
   for (let version = found; version < SCHEMA_VERSION; version++) {
     db.transaction(() => {

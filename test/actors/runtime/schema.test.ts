@@ -1,11 +1,12 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal } from "../../../actors/runtime/journal.ts";
 import { BY_PAYMENT_HASH, configure, migrate, SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
 import { WATCHED } from "../../../actors/runtime/store.ts";
+import { ManualWorld } from "../../support/manual-world.ts";
 import { rewindToSchema11 } from "../../support/older-schema.ts";
 import { hashOf, idOf, startEngine } from "./engine.ts";
 
@@ -34,6 +35,23 @@ describe("migrate", () => {
       `Database has schema ${SCHEMA_VERSION + 1}, this program knows ${SCHEMA_VERSION}`,
     );
     expect(version(db)).toBe(SCHEMA_VERSION + 1);
+  });
+
+  test("a file of a newer program is refused before a byte of it changes", () => {
+    const dir = mkdtempSync(join(tmpdir(), "l402-schema-"));
+    const path = join(dir, "x.sqlite");
+    try {
+      // As a backup lies there, without a log of its own.
+      const db = new Database(path, { create: true, strict: true });
+      db.run(`CREATE TABLE newer (id TEXT); PRAGMA user_version = ${SCHEMA_VERSION + 1}`);
+      db.close();
+      const before = readFileSync(path);
+      expect(() => Journal.open(path, new ManualWorld())).toThrow("this program knows");
+      expect(readFileSync(path).equals(before)).toBe(true);
+      expect(readdirSync(dir)).toEqual(["x.sqlite"]);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   test("makes only STRICT tables", () => {
