@@ -69,7 +69,7 @@ export class NodeStanding {
   }
 
   get ok(): boolean {
-    return !this.#failing && this.#checkedAt !== null && this.#world.now() - this.#checkedAt < STALE_MS;
+    return !this.#failing && this.#checkedAt !== null && Math.abs(this.#world.now() - this.#checkedAt) < STALE_MS;
   }
 
   /** A call just failed: stop selling until a check succeeds. */
@@ -94,7 +94,7 @@ export class NodeStanding {
   /** What cannot be asked stays as it was: the next payment will tell. */
   async #askRights(): Promise<void> {
     const now = this.#world.now();
-    if (this.#rights?.may.ok && now - this.#rights.askedAt < RIGHTS_MS) return;
+    if (this.#rights?.may.ok && Math.abs(now - this.#rights.askedAt) < RIGHTS_MS) return;
     try {
       const may = await this.#node.mayPay();
       const before = this.#rights?.may;

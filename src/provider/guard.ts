@@ -143,7 +143,7 @@ export class Guard {
     if (this.#allows(pair, rule, SALES, pending + 1)) return false;
     if (pending > 0 || !this.#allows(pair, rule, BUYS, 1)) return true;
     const newest = this.#options.record.newest(pair);
-    return newest !== null && !newest.delivered && this.#options.world.now() - newest.at < TRICKLE_MS;
+    return newest !== null && !newest.delivered && Math.abs(this.#options.world.now() - newest.at) < TRICKLE_MS;
   }
 
   /** The provider's day may be the calendar's or the last 24 hours, its page does not say: both must allow it. */

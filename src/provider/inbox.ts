@@ -105,7 +105,9 @@ export class Inbox {
   /** A reader waits: poll soon, but no faster than polling ever goes. */
   nudge(): void {
     this.#pace = RENTAL_POLL_MS;
-    this.#arm(Math.max(this.#notBefore, this.#options.world.now()));
+    const now = this.#options.world.now();
+    // It was never further off: the clock may have been set back since.
+    this.#arm(Math.max(Math.min(this.#notBefore, now + POLL_MS), now));
   }
 
   /** The message list could not be read after a hint: the next poll shows the same news again, and hints again. */
@@ -198,19 +200,19 @@ export class Inbox {
     }
   }
 
-  /** A slice of the numbers that are watched, the next one with the next list. */
+  /** A slice of the numbers that are watched, the next one with the next list. A clock that was set back makes nothing last longer. */
   #lookFor(listed: ReadonlySet<string>): void {
     const now = this.#options.world.now();
     for (const [activationId, since] of this.#fresh) {
-      if (now - since <= NOT_LISTED_YET_MS) break;
+      if (Math.abs(now - since) <= NOT_LISTED_YET_MS) break;
       this.#fresh.delete(activationId);
     }
     const watched = this.#options.store.watchedAfter(this.#lookedForUpTo, LOOKED_FOR);
     this.#lookedForUpTo = watched.length < LOOKED_FOR ? "" : (watched.at(-1) ?? "");
-    if (now - this.#startedAt <= NOT_LISTED_YET_MS) return;
+    if (Math.abs(now - this.#startedAt) <= NOT_LISTED_YET_MS) return;
     for (const activationId of watched) {
       if (listed.has(activationId) || this.#fresh.has(activationId)) continue;
-      if (now - (this.#missing.get(activationId) ?? 0) <= MISSING_HINT_MS) continue;
+      if (Math.abs(now - (this.#missing.get(activationId) ?? 0)) <= MISSING_HINT_MS) continue;
       this.#missing.set(activationId, now);
       this.#tell(activationId);
     }

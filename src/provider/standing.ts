@@ -107,8 +107,10 @@ export class ProviderStanding {
   /** Whether sales may go on. */
   get ok(): boolean {
     const now = this.#world.now();
+    // A clock that was set back makes no trouble last longer, and no answer younger.
+    this.#troubledUntil = Math.min(this.#troubledUntil, now + STICKY_MS);
     if (this.#troubledUntil > now) return false;
-    return this.#checkedAt !== null && now - this.#checkedAt < STALE_MS;
+    return this.#checkedAt !== null && Math.abs(now - this.#checkedAt) < STALE_MS;
   }
 
   async #check(): Promise<void> {

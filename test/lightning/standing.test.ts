@@ -40,6 +40,14 @@ test("a node that may pay could send what it has, and is asked for its rights on
   expect(asked()).toBe(2);
 });
 
+test("nothing is believed longer because the clock was set back", async () => {
+  const { world, at, asked } = await standing([MAY]);
+  world.step(-24 * 60 * 60_000);
+  expect(at.ok).toBe(false);
+  await at.start();
+  expect([at.ok, asked()]).toEqual([true, 2]);
+});
+
 test("one that can only receive could send nothing, says so once, and is asked again every minute", async () => {
   const { world, at, heard } = await standing([MAY_NOT, MAY_NOT, MAY_NOT, MAY]);
   expect([at.ok, at.mayPay, at.outboundSats as number | null, heard]).toEqual([true, false, 0, [false]]);

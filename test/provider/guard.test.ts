@@ -125,6 +125,17 @@ describe("a pair whose numbers get no SMS", () => {
     expect(turns).toEqual(["tg paused", "tg goes on", "tg paused", "tg goes on", "tg paused"]);
   });
 
+  test("waits half an hour also when the clock was set back by a day, not a day longer", async () => {
+    const { guard, bought, world } = guarded();
+    bought(60);
+    world.step(-DAY);
+    expect(guard.pauses(goodOf(TG))).toBe(false);
+    bought(1);
+    expect(guard.pauses(goodOf(TG))).toBe(true);
+    await world.advance(30 * MINUTE);
+    expect(guard.pauses(goodOf(TG))).toBe(false);
+  });
+
   test("is sold as before once honest customers have brought its rate up", () => {
     const { guard, bought } = guarded();
     bought(60);

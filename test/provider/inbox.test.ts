@@ -183,6 +183,19 @@ describe("pace", () => {
     expect(at.polls).toEqual([readAt, readAt + 5, readAt + 10]);
   });
 
+  test("a reader after the clock was set back does not put off the next question by as much", async () => {
+    const at = inbox();
+    at.inbox.start();
+    at.follow(1, "renting");
+    at.listed = [row(1)];
+    await at.world.advance(HOUR);
+    at.world.step(-HOUR);
+    at.polls.length = 0;
+    at.inbox.nudge();
+    await at.world.advance(5 * SECOND);
+    expect(at.polls.length).toBe(1);
+  });
+
   test("stops with stop and goes on with start", async () => {
     const at = inbox();
     at.follow(1, "waiting");
@@ -322,6 +335,22 @@ describe("an activation that is missing from the list", () => {
     await at.world.advance(MINUTE);
     expect(at.hints).toHaveLength(1);
     await at.world.advance(5 * SECOND);
+    expect(at.hints).toHaveLength(2);
+  });
+
+  test("is looked into within the minute also when the clock was set back", async () => {
+    const at = inbox();
+    at.inbox.start();
+    at.follow(1, "waiting");
+    at.listed = [];
+    await at.world.advance(5 * SECOND);
+    at.world.step(-HOUR);
+    at.inbox.nudge();
+    await at.world.advance(10 * SECOND);
+    expect(at.hints).toEqual([idOf(1)]);
+    at.world.step(-HOUR);
+    at.inbox.nudge();
+    await at.world.advance(10 * SECOND);
     expect(at.hints).toHaveLength(2);
   });
 });

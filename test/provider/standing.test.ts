@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { microUsd } from "../../actors/order/money.ts";
 import { type AccountTrouble, ProviderUnavailable } from "../../src/provider/port.ts";
 import { ProviderStanding } from "../../src/provider/standing.ts";
-import { MINUTE, SECOND } from "../actors/runtime/engine.ts";
+import { DAY, MINUTE, SECOND } from "../actors/runtime/engine.ts";
 import { ManualWorld } from "../support/manual-world.ts";
 
 function standing() {
@@ -93,6 +93,22 @@ describe("whether sales may go on", () => {
     at.failure = new ProviderUnavailable("no", "bad_key");
     await at.standing.start();
     expect(at.told).toEqual(["bad_key"]);
+    expect(at.standing.ok).toBe(false);
+  });
+
+  test("comes back in minutes although the clock was set back by a day, and does not hold for a day", async () => {
+    const at = standing();
+    await at.standing.start();
+    at.standing.met("rate_limited");
+    at.world.step(-DAY);
+    expect(at.standing.ok).toBe(false);
+    await at.standing.start();
+    await at.world.advance(299 * SECOND);
+    expect(at.standing.ok).toBe(false);
+    await at.world.advance(SECOND);
+    expect(at.standing.ok).toBe(true);
+    at.standing.stop();
+    at.world.step(-DAY);
     expect(at.standing.ok).toBe(false);
   });
 
