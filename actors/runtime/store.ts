@@ -104,8 +104,8 @@ export class Store {
   readonly #watchedAfter: Statement<{ activationId: string }, [string, number]>;
   readonly #watcher: Statement<{ id: OrderId }, [string]>;
   readonly #messages: Statement<StoredMessage, [string]>;
-  readonly #givenBackBy: Statement<{ n: number }, [string, number]>;
-  readonly #servedTo: Statement<{ n: number }, [string, number]>;
+  readonly #givenBackBy: Statement<{ n: number }, [string, number, number]>;
+  readonly #servedTo: Statement<{ n: number }, [string, number, number]>;
   readonly #claim: Statement<{ order_id: OrderId; detail: string | null; at: number }, [string, string]>;
 
   constructor(db: Database) {
@@ -123,7 +123,7 @@ export class Store {
       "SELECT id, code, text, sender, received_at AS receivedAt, stored_at AS storedAt FROM messages WHERE order_id = ? ORDER BY n",
     );
     const ofClient = (how: string) =>
-      `SELECT count(*) AS n FROM (SELECT 1 FROM orders WHERE opened_by = ? AND created_at >= ? AND opened_by IS NOT NULL AND ${how} LIMIT 1000)`;
+      `SELECT count(*) AS n FROM (SELECT 1 FROM orders WHERE opened_by = ? AND created_at BETWEEN ? AND ? AND opened_by IS NOT NULL AND ${how} LIMIT 1000)`;
     this.#givenBackBy = db.prepare(ofClient(GIVEN_BACK));
     this.#servedTo = db.prepare(ofClient(SERVED));
     this.#claim = db.prepare("SELECT order_id, detail, at FROM claims WHERE kind = ? AND value = ?");
@@ -233,14 +233,17 @@ export class Store {
       .all();
   }
 
-  /** How many of the orders that one client opened at `since` or later were given back without an SMS; of very many, the first thousand. */
-  givenBackBy(openedBy: string, since: Millis): number {
-    return this.#givenBackBy.get(openedBy, since)?.n ?? 0;
+  /**
+   * How many of the orders that one client opened from `since` to `until` were given back without an SMS; of very many, the first thousand.
+   * What a clock that has been set back calls the future is not lately.
+   */
+  givenBackBy(openedBy: string, since: Millis, until: Millis): number {
+    return this.#givenBackBy.get(openedBy, since, until)?.n ?? 0;
   }
 
   /** The same of orders that are over and were not given back. */
-  servedTo(openedBy: string, since: Millis): number {
-    return this.#servedTo.get(openedBy, since)?.n ?? 0;
+  servedTo(openedBy: string, since: Millis, until: Millis): number {
+    return this.#servedTo.get(openedBy, since, until)?.n ?? 0;
   }
 
   events(id: string): OrderEvent[] {

@@ -41,9 +41,9 @@ export class Patience {
       return temporarily("Numbers are not sold for a while: too few of the last ones got an SMS", 600);
     }
     if (!isRefundable(good)) return null;
-    const since = this.#gates.world.now() - HOUR_MS;
-    const givenBack = this.#givenBackBy(client, since);
-    if (givenBack < maxCancelledPerClient || givenBack <= 2 * store.servedTo(client, since)) return null;
+    const now = this.#gates.world.now();
+    const givenBack = this.#givenBackBy(client, now);
+    if (givenBack < maxCancelledPerClient || givenBack <= 2 * store.servedTo(client, now - HOUR_MS, now)) return null;
     return problem("RATE_LIMITED", "Too many orders from this address ended without an SMS", {
       suggestion: "Use the numbers that you buy, or come back in an hour",
       retryAfterSeconds: 900,
@@ -55,13 +55,12 @@ export class Patience {
     if (before !== null && before.state.kind !== order.state.kind) this.#looks.clear();
   }
 
-  #givenBackBy(client: string, since: Millis): number {
-    const { world, store } = this.#gates;
-    const now = world.now();
+  #givenBackBy(client: string, now: Millis): number {
+    const { store } = this.#gates;
     const look = this.#looks.get(client);
     if (look && Math.abs(now - look.at) < FRESH_MS) return look.givenBack;
     if (this.#looks.size >= MAX_REMEMBERED) this.#looks.clear();
-    const givenBack = store.givenBackBy(client, since);
+    const givenBack = store.givenBackBy(client, now - HOUR_MS, now);
     this.#looks.set(client, { at: now, givenBack });
     return givenBack;
   }

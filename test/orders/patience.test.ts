@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Good } from "../../actors/order/terms.ts";
 import { Patience } from "../../src/orders/patience.ts";
-import { startEngine, termsOf } from "../actors/runtime/engine.ts";
+import { DAY, MINUTE, startEngine, termsOf } from "../actors/runtime/engine.ts";
 
 const sms = termsOf(1, 0).good;
 const rental = termsOf(1, 0, "rent-number").good;
@@ -30,6 +30,18 @@ describe("patience", () => {
     expect(code({ givenBack: 0, delivered: 0 }, sms, true)).toBe("TEMPORARILY_UNAVAILABLE");
     expect(code({ givenBack: 0, delivered: 0 }, rental, true)).toBeNull();
   });
+});
+
+test("a clock that was set back by a day does not make a client wait for a day", async () => {
+  const engine = startEngine();
+  const { world, store } = engine;
+  const patience = new Patience({ world, store, guard: { pausesAll: () => false }, maxCancelledPerClient: 1 });
+  await engine.withNumber(1, { openedBy: "a" });
+  await world.advance(4 * MINUTE);
+  await engine.tell(1, { type: "CancelAsked" });
+  expect(patience.refusal("a", sms)?.problem).toBe("RATE_LIMITED");
+  world.step(-DAY);
+  expect(patience.refusal("a", sms)).toBeNull();
 });
 
 describe("outcomes of a client", () => {

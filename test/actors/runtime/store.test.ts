@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { GIVEN_BACK, SERVED, type Store } from "../../../actors/runtime/store.ts";
 import { destinationOf, HOUR, MINUTE, startEngine } from "./engine.ts";
 
-const outcomesOf = (store: Store, client: string, since: number) => ({
-  givenBack: store.givenBackBy(client, since),
-  delivered: store.servedTo(client, since),
+const outcomesOf = (store: Store, client: string, since: number, until = Number.MAX_SAFE_INTEGER) => ({
+  givenBack: store.givenBackBy(client, since, until),
+  delivered: store.servedTo(client, since, until),
 });
 
 const SMS = { id: "m", code: "1234", text: "1234", from: null, receivedAt: null };
@@ -32,6 +32,7 @@ test("how a client's orders went: given back without an SMS, or with one, and no
   await answer("look", { type: "Looked", answer: { kind: "seen", standing: "finished", messages: [] } });
   expect(outcomesOf(store, "farmer", since)).toEqual({ givenBack: 1, delivered: 1 });
   expect(outcomesOf(store, "farmer", world.now())).toEqual({ givenBack: 0, delivered: 0 });
+  expect(outcomesOf(store, "farmer", since - HOUR, since - 1)).toEqual({ givenBack: 0, delivered: 0 });
   // A client with a thousand orders must not cost a thousand states at each new one.
   for (const [how, index] of [
     [GIVEN_BACK, "orders_given_back"],
@@ -39,10 +40,12 @@ test("how a client's orders went: given back without an SMS, or with one, and no
   ] as const) {
     const plan = engine.db
       .query<{ detail: string }, []>(
-        `EXPLAIN QUERY PLAN SELECT 1 FROM orders WHERE opened_by = 'a' AND created_at >= 0 AND opened_by IS NOT NULL AND ${how}`,
+        `EXPLAIN QUERY PLAN SELECT 1 FROM orders WHERE opened_by = 'a' AND created_at BETWEEN 0 AND 5 AND opened_by IS NOT NULL AND ${how}`,
       )
       .all();
-    expect(plan.map(({ detail }) => detail).join()).toContain(`INDEX ${index} (opened_by=? AND created_at>?)`);
+    expect(plan.map(({ detail }) => detail).join()).toContain(
+      `INDEX ${index} (opened_by=? AND created_at>? AND created_at<?)`,
+    );
   }
 });
 
