@@ -110,7 +110,7 @@ export class Link {
     const living = [...this.#lines.values()].some(({ line }) => !line.isOver);
     for (const url of this.#connection.relays) {
       const known = this.#lines.get(url);
-      const resting = known?.endedAt != null && living && this.#world.now() - known.endedAt < REST_MS;
+      const resting = known?.endedAt != null && living && Math.abs(this.#world.now() - known.endedAt) < REST_MS;
       if (!known || (known.line.isOver && !resting)) this.#open(url);
     }
     let left = false;
@@ -150,10 +150,14 @@ export class Link {
     this.#lines.set(url, entry);
   }
 
-  /** Puts new connections in the place of those from before `since`. Nobody who waits is told: the answer may come on a new one. */
+  /**
+   * Puts new connections in the place of those from before `since`, and of those that are of a time to come: the clock was set back after
+   * them. Nobody who waits is told: the answer may come on a new one.
+   */
   #renew(since: Millis): void {
+    const now = this.#world.now();
     for (const [url, { line, openedAt }] of [...this.#lines]) {
-      if (line.isOver || openedAt >= since) continue;
+      if (line.isOver || (openedAt >= since && openedAt <= now)) continue;
       this.#open(url);
       line.close();
     }
