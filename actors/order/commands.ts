@@ -111,8 +111,8 @@ export type Command =
   | { readonly type: "RefundAnswered"; readonly attempt: number; readonly answer: RefundAnswer }
   | { readonly type: "RefundSearched"; readonly attempt: number; readonly answer: RefundAnswer }
   | { readonly type: "NoticeHanded" }
-  /** The deadline passed. */
-  | { readonly type: "Due" }
+  /** The deadline passed. `early`: not by the clock, which was set back since the deadline was set; a mere pause is over all the same. */
+  | { readonly type: "Due"; readonly early?: true }
   /** Our books were compared with those of node and provider. */
   | { readonly type: "Reconciled"; readonly finding: Finding }
   /** The process died while this effect was under way: its outcome is unknown. */

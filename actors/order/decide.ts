@@ -44,7 +44,7 @@ export function decide(order: Order, command: Command, now: number): Decision {
 function apply(step: Step, command: Command): void {
   if (command.type === "EffectInterrupted") return interrupted(step, command.effect);
   if (command.type === "ClaimRefused") return claimRefused(step, command);
-  if (command.type === "Due" && isStale(step)) return;
+  if (command.type === "Due" && isStale(step, command)) return;
   const row: Row = LIFECYCLE[step.order.state.kind];
   // The table's own type pairs each command with its rule; indexing by the union loses that pairing.
   const rule = row[command.type] as Rule;
@@ -52,9 +52,10 @@ function apply(step: Step, command: Command): void {
 }
 
 /** The alarm was fired for a deadline that moved while it waited in the mailbox: the later one has its own. */
-function isStale(step: Step): boolean {
-  const due = deadline(step.order);
-  return due === null || step.now < due;
+function isStale({ order, now }: Step, { early }: CommandOf<"Due">): boolean {
+  const due = deadline(order);
+  const pauses = "step" in order.state && order.state.step === "pausing";
+  return due === null || (now < due && !(early && pauses));
 }
 
 /** The process died under an effect: its outcome is as unknown as if the answer had been lost. */

@@ -206,8 +206,10 @@ function apply(order: Order, event: OrderEvent): Order {
       };
     case "RefundSearchPaused": {
       const unknown = inKind(order, "refundUnknown");
-      const { acknowledged, due } = event;
-      return { ...order, state: { ...unknown, step: "pausing", tries: unknown.tries + 1, acknowledged, due } };
+      const { acknowledged, at, due } = event;
+      // A clock that was set back counts anew from then on, instead of for hours or days not at all.
+      const since = Math.min(unknown.since, at);
+      return { ...order, state: { ...unknown, step: "pausing", since, tries: unknown.tries + 1, acknowledged, due } };
     }
     case "RefundSearchResumed":
       return { ...order, state: { ...inKind(order, "refundUnknown"), step: "asking", due: event.due } };

@@ -101,6 +101,7 @@ export class Store {
   readonly #byActivation: Statement<{ id: OrderId }, [string]>;
   readonly #due: Statement<{ id: OrderId }, [number, number]>;
   readonly #nextDue: Statement<{ due: number }, []>;
+  readonly #pausedSinceAfter: Statement<{ id: OrderId }, [number]>;
   readonly #watchedAfter: Statement<{ activationId: string }, [string, number]>;
   readonly #watcher: Statement<{ id: OrderId }, [string]>;
   readonly #messages: Statement<StoredMessage, [string]>;
@@ -115,6 +116,10 @@ export class Store {
     this.#byActivation = db.prepare("SELECT id FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1");
     this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
     this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");
+    this.#pausedSinceAfter = db.prepare(
+      `SELECT id FROM orders WHERE due > ?1 AND iif(json_valid(state), state ->> '$.state.step', NULL) = 'pausing'
+       AND (SELECT at FROM events WHERE order_id = orders.id AND seq = orders.seq) > ?1`,
+    );
     this.#watchedAfter = db.prepare(
       `SELECT activation_id AS activationId FROM orders WHERE ${WATCHED} AND activation_id > ? ORDER BY activation_id LIMIT ?`,
     );
@@ -150,6 +155,16 @@ export class Store {
 
   nextDue(): Millis | null {
     return this.#nextDue.get()?.due ?? null;
+  }
+
+  /** Orders whose pause began after `time`. Reads every order with a later deadline: only for when the clock was set back. */
+  pausedSinceAfter(time: Millis): OrderId[] {
+    return this.#pausedSinceAfter.all(time).map((row) => row.id);
+  }
+
+  /** When the last event was written, by the clock of then. */
+  lastEventAt(): Millis | null {
+    return this.db.query<{ at: number }, []>("SELECT at FROM events ORDER BY rowid DESC LIMIT 1").get()?.at ?? null;
   }
 
   /** Messages of an order, in the order in which they were stored. */

@@ -69,7 +69,11 @@ export class Supervisor {
       hopeless: (error) => error instanceof Quarantined || error instanceof UnknownOrder,
       failed: (kind, error) => this.#observe((observer) => observer.effectFailed?.(kind, error)),
     });
-    this.#deadlines = new Deadlines({ world, store: journal.store, fire: (id) => this.tell(id, { type: "Due" }) });
+    this.#deadlines = new Deadlines({
+      world,
+      store: journal.store,
+      fire: (id, early) => this.tell(id, { type: "Due", ...(early && { early }) }),
+    });
     this.#around = {
       world,
       journal,

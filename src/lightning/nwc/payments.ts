@@ -153,7 +153,8 @@ export class NwcPayments {
   #isMissing(hash: PaymentHash): boolean {
     const now = this.#wallet.world.now();
     const since = this.#missing.get(hash);
-    if (since !== undefined) return now - since >= COME_BACK_MS;
+    // Set back since, the clock counts anew.
+    if (since !== undefined && since <= now) return now - since >= COME_BACK_MS;
     this.#missing.set(hash, now);
     const [oldest] = this.#missing.keys();
     if (this.#missing.size > MAX_MISSING && oldest !== undefined) this.#missing.delete(oldest);

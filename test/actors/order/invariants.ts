@@ -395,7 +395,11 @@ function shape(told: Told): void {
   if (order.payment && !over && !waitsForCustomer)
     must(due !== null, "20: a paid, unfinished order has a deadline", told);
   must(due === null || Number.isSafeInteger(due), "20: a deadline is a time", told);
-  const fired = command.type === "Due" && deadline(before) !== null && now >= (deadline(before) ?? 0);
+  const pauses = "step" in before.state && before.state.step === "pausing";
+  const fired =
+    command.type === "Due" &&
+    deadline(before) !== null &&
+    (now >= (deadline(before) ?? 0) || (command.early === true && pauses));
   // The engine fires whatever is due until nothing is: one that stays due would keep it busy for ever.
   if (fired) must(due === null || due > now, "20: a deadline that fired does not fire again at once", told);
   if (command.type === "Due" && !fired) must(decision.events.length === 0, "20: a stale alarm moves nothing", told);

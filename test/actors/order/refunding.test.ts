@@ -340,6 +340,31 @@ test("an alarm that waited in the mailbox while the last attempt died does not c
   expect(life.give(destination(2, life.now + 2 * HOUR))).toBeNull();
 });
 
+test("a pause is over early when the clock was set back since it began; nothing else is", () => {
+  const early = { type: "Due", early: true } as const;
+  const life = refunding();
+  expect(life.wait(-DAY).tell(early).events).toEqual([]);
+  life.wait(DAY).refundFailed();
+  expect(life.wait(-DAY).tell({ type: "Due" }).events).toEqual([]);
+  life.tell(early);
+  expect(life.in("refunding")).toMatchObject({ step: "paying", attempt: 2 });
+  const waiting = Life.open().toWaiting();
+  expect(waiting.wait(-DAY).tell(early).events).toEqual([]);
+});
+
+test("a refund that never went out is given up two minutes after the clock was set back by a day, not a day later", () => {
+  const life = unknown();
+  life.wait(-DAY).refundSearched("never_sent");
+  const { since } = life.in("refundUnknown");
+  expect(since).toBe(life.now);
+  while (life.kind === "refundUnknown" && life.now - since < HOUR) {
+    life.due();
+    life.refundSearched("never_sent");
+  }
+  expect(life.kind).toBe("refunding");
+  expect(life.now - since).toBeWithin(2 * MINUTE, 5 * MINUTE);
+});
+
 test("a destination that belongs to another order is refused, and the order waits on", () => {
   const life = stuck();
   const command = { type: "DestinationGiven", destination: destination(2) } as const;

@@ -5,7 +5,7 @@ import { Deadlines } from "../../../actors/runtime/deadlines.ts";
 import { configure, migrate } from "../../../actors/runtime/schema.ts";
 import { Store } from "../../../actors/runtime/store.ts";
 import { ManualWorld } from "../../support/manual-world.ts";
-import { DAY, HOUR, idOf, MINUTE, SECOND, startEngine } from "./engine.ts";
+import { DAY, destinationOf, HOUR, idOf, MINUTE, SECOND, startEngine } from "./engine.ts";
 
 /** Deadlines over rows that have nothing but an id and a due time. */
 function deadlines(): {
@@ -234,6 +234,43 @@ describe("in the engine", () => {
     await world.advance(1);
     expect([engine.order(1).state.kind, engine.order(2).state.kind]).toEqual(["closing", "closing"]);
     expect([1, 2].every(engine.isReplayable)).toBe(true);
+  });
+
+  /** The refund of one order pauses between two tries, another waits for its SMS; both by a clock that is a day ahead. */
+  async function pausing() {
+    const engine = startEngine();
+    const { world, answer } = engine;
+    await engine.supervisor.start();
+    await engine.withNumber(1, { destination: destinationOf(1, world.now() + 2 * DAY) });
+    await world.advance(4 * MINUTE);
+    await engine.tell(1, { type: "CancelAsked" });
+    await answer("look", { type: "Looked", answer: { kind: "seen", standing: "refunded", messages: [] } });
+    await engine.withNumber(2);
+    await answer("refund", { type: "RefundAnswered", attempt: 1, answer: { kind: "failed", reason: "no_route" } });
+    expect(engine.order(1).state).toMatchObject({ kind: "refunding", step: "pausing" });
+    return engine;
+  }
+
+  test("a refund is tried again within a minute although the clock was set back by a day", async () => {
+    const { world, ...engine } = await pausing();
+    world.step(-DAY);
+    // The real world's timers count by the time that passes; here another order arms one.
+    await engine.withNumber(3);
+    await world.advance(MINUTE);
+    expect(engine.order(1).state).toMatchObject({ kind: "refunding", step: "paying", attempt: 2 });
+    expect(engine.order(2).state.kind).toBe("waiting");
+    expect(engine.effects.kinds().filter((kind) => kind === "refund")).toHaveLength(2);
+    expect(engine.isReplayable(1)).toBe(true);
+  });
+
+  test("and so it is by a process that starts after the clock was set back", async () => {
+    const first = await pausing();
+    first.world.step(-DAY);
+    const second = startEngine({ world: first.world, db: first.db });
+    await second.supervisor.start();
+    await second.world.advance(MINUTE);
+    expect(second.order(1).state).toMatchObject({ kind: "refunding", step: "paying", attempt: 2 });
+    expect(second.effects.kinds()).toEqual(["refund"]);
   });
 
   test("a deadline that passed while the process was down fires at the next start", async () => {

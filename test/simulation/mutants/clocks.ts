@@ -36,7 +36,7 @@ export const CLOCKS: readonly Mutant[] = [
     edits: [
       {
         file: "actors/order/decide.ts",
-        find: "return due === null || step.now < due;",
+        find: "return due === null || (now < due && !(early && pauses));",
         replace: "return due === null;",
       },
     ],
