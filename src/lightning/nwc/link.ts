@@ -64,6 +64,8 @@ export class Link {
     if (this.#pending.size >= MAX_PENDING) throw new AnswerLost("too_large");
     const release = this.#world.hold("wallet request", CLOCK_PATIENCE_MS);
     const leave = this.#enter();
+    // A subscription from before the clock was set back leaves out what is written by the present one.
+    this.#renew(Number.NEGATIVE_INFINITY);
     let stopTimer = () => {};
     try {
       return await new Promise<Event>((resolve, reject) => {

@@ -220,6 +220,22 @@ test("a wallet that was away for hours, and acts on the old request when it is b
   expect(new Set(wallet.requests("pay_invoice").map(({ event }) => event.id)).size).toBe(1);
 });
 
+test("a wallet that goes on knowing nothing is believed a minute after the clock was set back, not when it has come that far again", async () => {
+  wallet.on("pay_invoice", () => undefined);
+  expect((await losing()).kind).toBe("unknown");
+  wallet.forward(3 * 3_600);
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "unknown", reason: "may_come_late" });
+  const real = Date.now;
+  try {
+    Date.now = () => real() - 2 * 3_600_000;
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "unknown", reason: "may_come_late" });
+    wallet.forward(60);
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "never_sent" });
+  } finally {
+    Date.now = real;
+  }
+});
+
 describe("a wallet that may only receive", () => {
   test.each([
     [
