@@ -188,6 +188,7 @@ async function run(config: Config, { names, ignored }: LoadedNames): Promise<num
     now: () => world.now(),
     destination: standardOutput((run) => setTimeout(run, LOG_WAITS_MS)),
   });
+  world.clockSet = (byMs) => log.warn({ byMs }, "the clock was set, or this machine slept");
   for (const problem of ignored) log.error({ problem }, "refreshed list ignored");
   if (nativeCurve === null) log.warn("libsecp256k1 could not be loaded: an invoice takes ten times as long to check");
   // Before anything starts: a stop may be asked for at any moment, also while a first boot waits for its node.

@@ -122,6 +122,8 @@ export class RealWorld implements World {
 
   readonly fetch: Fetch;
   readonly connect: Connect;
+  /** Hears by how much the wall clock was set, back when negative; also when the machine slept. */
+  clockSet: (byMs: number) => void = () => {};
 
   constructor(offsetMs = 0, fetchImpl: Fetch = fetchDirectly, connect: Connect = connectSocket) {
     this.#offset = offsetMs;
@@ -241,7 +243,9 @@ export class RealWorld implements World {
     const step = Math.round(ahead - this.#ahead);
     this.#ahead = ahead;
     if (step <= -STEP_MS) for (const timer of this.#timers) timer.time += step;
-    return Math.abs(step) >= STEP_MS;
+    if (Math.abs(step) < STEP_MS) return false;
+    this.clockSet(step);
+    return true;
   }
 
   #fire(): void {

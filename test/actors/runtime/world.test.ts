@@ -176,9 +176,11 @@ describe("a wall clock that steps", () => {
     }
   });
 
-  test("forward fires what is due by it when the next timer comes", async () => {
+  test("forward fires what is due by it when the next timer comes, and is told of once", async () => {
     const real = Date.now;
     const world = new RealWorld();
+    const told: number[] = [];
+    world.clockSet = (byMs) => told.push(byMs);
     try {
       const due = { fired: false };
       world.at(world.now() + HOUR, () => {
@@ -187,6 +189,8 @@ describe("a wall clock that steps", () => {
       Date.now = () => real() + 2 * HOUR;
       await sleep(world, 5);
       expect(due.fired).toBe(true);
+      await sleep(world, 5);
+      expect(told.map((byMs) => Math.round(byMs / HOUR))).toEqual([2]);
     } finally {
       Date.now = real;
     }
