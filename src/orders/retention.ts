@@ -128,9 +128,9 @@ export class Retention {
     const { db } = this.#options.journal;
     const rows = db
       .query<{ id: string }, [number, number, number]>(
-        // Until the activation's own end the customer may still come for the code.
+        // Until the activation's own end the customer may still come for the code. Of a row that makes no sense nobody can.
         `SELECT id FROM (SELECT DISTINCT order_id FROM messages) CROSS JOIN orders ON id = order_id
-         WHERE kind = 'done' AND ended_at < ? AND coalesce(state ->> '$.state.number.endsAt', 0) < ? LIMIT ?`,
+         WHERE kind = 'done' AND ended_at < ? AND coalesce(iif(json_valid(state), state ->> '$.state.number.endsAt', 0), 0) < ? LIMIT ?`,
       )
       .all(before, before, SLICE);
     for (const { id } of rows) db.run("DELETE FROM messages WHERE order_id = ?", [id]);
@@ -185,7 +185,7 @@ export class Retention {
       .query<{ state: string }, [number, number]>(
         // What is still owed keeps its row as it is: its customer may come for it.
         `SELECT state FROM orders WHERE kind = 'done' AND opened_by IS NOT NULL AND ended_at < ?
-         AND state ->> '$.owedMsats' < 1000 AND NOT EXISTS (SELECT 1 FROM effects WHERE order_id = id) LIMIT ?`,
+         AND iif(json_valid(state), state ->> '$.owedMsats' < 1000, FALSE) AND NOT EXISTS (SELECT 1 FROM effects WHERE order_id = id) LIMIT ?`,
       )
       .all(before, SLICE);
     const due = this.#left(rows);

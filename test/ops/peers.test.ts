@@ -434,6 +434,23 @@ test.each([
   expect([code, text]).toEqual([2, expect.stringContaining("Usage: doctor")]);
 });
 
+test("an order whose state is no JSON any more does not keep the others from being compared", async () => {
+  const before = await compared();
+  lives.journal.db.run(
+    `INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at, ended_at)
+     SELECT hex(randomblob(16)), seq, kind, substr(state, 1, 500), hex(randomblob(32)), created_at, invoice_expires_at, ended_at FROM orders
+     WHERE kind = 'done' LIMIT 1`,
+  );
+  lives.journal.db.run("INSERT INTO meta VALUES (?, ?)", [
+    META_BACKUP,
+    JSON.stringify({ takenAt: iso(lives.world.now()) }),
+  ]);
+  lives.journal.db.run("INSERT INTO meta VALUES (?, ?)", [META_RESTORED, JSON.stringify({ takenAt: iso(0) })]);
+  const found = await compared();
+  expect(found.problem).toBeUndefined();
+  expect(kinds(found)).toEqual(kinds(before));
+});
+
 test("a node that can only receive is a finding, with what to do", async () => {
   expect((await doctor("--peers", "--quick")).text).not.toContain("receive_only");
   peers.rights = { ok: false, reason: "The connection may not pay" };

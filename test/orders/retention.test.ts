@@ -217,6 +217,18 @@ describe("SMS text", () => {
     expect(at.onDisk(CODE)).toBe(false);
   });
 
+  test("goes although the state of an order that is over is no JSON any more, and so does what is due of the others", async () => {
+    const at = house();
+    for (const n of [1, 2, 3]) await at.completed(n);
+    at.db.run("UPDATE orders SET state = substr(state, 1, 500) WHERE id = ?", [idOf(2)]);
+    await at.world.advance(HOUR);
+    await at.round();
+    expect(at.onDisk(CODE)).toBe(false);
+    await at.world.advance(31 * DAY);
+    await at.round();
+    expect([1, 2, 3].map((n) => at.column(n, "opened_by"))).toEqual([null, CLIENT, null]);
+  });
+
   test("of an order that is not over stays", async () => {
     const engine = house();
     const { world, round, store } = engine;

@@ -50,7 +50,11 @@ export class OurBooks {
   }
 
   hasDoubts(): boolean {
-    return this.db.query("SELECT 1 FROM orders WHERE state ->> '$.doubtSince' IS NOT NULL LIMIT 1").get() !== null;
+    return (
+      this.db
+        .query("SELECT 1 FROM orders WHERE iif(json_valid(state), state ->> '$.doubtSince', NULL) IS NOT NULL LIMIT 1")
+        .get() !== null
+    );
   }
 
   byId(id: string): Order | null {
@@ -84,7 +88,8 @@ export class OurBooks {
   /** Paid orders that still may buy, pay or give back something, and those in doubt. */
   unsettled(): Generator<Order> {
     return this.#each(
-      "(kind <> 'done' OR state ->> '$.state.as' = 'failed' OR state ->> '$.loose' IS NOT NULL OR state ->> '$.doubtSince' IS NOT NULL)",
+      `(kind <> 'done' OR iif(json_valid(state),
+        state ->> '$.state.as' = 'failed' OR state ->> '$.loose' IS NOT NULL OR state ->> '$.doubtSince' IS NOT NULL, FALSE))`,
     );
   }
 
