@@ -20,8 +20,10 @@ import {
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-/** What the node says right after a send may race the send itself; it is believed only after this. */
+/** What the node says right after a send may race the send itself; it is believed only after this, and after as many looks as that takes. */
 const SEND_GRACE_MS = 2 * MINUTE;
+/** A clock that is set ahead makes the time pass, and not the looks. */
+const SEND_GRACE_LOOKS = 6;
 const TELL_A_PERSON_AFTER_MS = 60 * MINUTE;
 
 function paid(step: Step, attempt: number, answer: RefundAnswer & { kind: "succeeded" }): void {
@@ -128,13 +130,13 @@ export const refundUnknown: Row = {
   DestinationGiven: { ...destinationRefused, does: "refused: REFUND_NOT_PENDING, an attempt may still succeed" },
   AddressGiven: { ...addressRefused, does: "refused: REFUND_NOT_PENDING, an attempt may still succeed" },
   RefundSearched: {
-    does: "success -> `done refunded`; surely failed (of a repeated one: seen by the node, or 2 minutes after the send), or never sent and never seen by the node -> next attempt; else asks again, for days if need be, and tells a person",
+    does: "success -> `done refunded`; surely failed (of a repeated one: seen by the node, or 2 minutes and 6 looks after the send), or never sent and never seen by the node -> next attempt; else asks again, for days if need be, and tells a person",
     run: (step, { attempt, answer }) => {
       const at = step.state("refundUnknown");
       if (attempt !== at.attempt) return;
       if (answer.kind === "succeeded") return paid(step, attempt, answer);
       const acknowledged = at.acknowledged || answer.kind === "in_flight";
-      const raceOver = step.now - at.since >= SEND_GRACE_MS;
+      const raceOver = step.now - at.since >= SEND_GRACE_MS && at.tries >= SEND_GRACE_LOOKS;
       // The node knows hashes, not attempts: until it has this one, it may be speaking of the one before.
       const isOfThis = acknowledged || attempt === 1 || raceOver;
       if (answer.kind === "failed" && isOfThis) return attemptDied(step, attempt, answer.reason);

@@ -53,6 +53,7 @@ const ENDS_LINK: ReadonlySet<OrderEvent["type"]> = new Set([
 
 /** What the node says of a payment this soon after its answer was lost may race the send. */
 const SEND_GRACE_MS = 120_000;
+const SEND_GRACE_LOOKS = 6;
 
 /** Kinds in which a message that is seen is the customer's. */
 const SHOWING: ReadonlySet<string> = new Set(["waiting", "closing", "delivered", "finishing", "renting"]);
@@ -83,6 +84,7 @@ export class Watcher {
   /** Refund attempts that the node proved to be dead. */
   readonly #dead = new Set<number>();
   #unsureSince = 0;
+  #unsureLooks = 0;
   /** Refund attempts that the node said it had under way: what it says of them later can only be an end. */
   readonly #acknowledged = new Set<number>();
   /** The provider refused a cancel by time. */
@@ -120,6 +122,7 @@ export class Watcher {
     twin.#buys = this.#buys;
     twin.#paid = this.#paid;
     twin.#unsureSince = this.#unsureSince;
+    twin.#unsureLooks = this.#unsureLooks;
     for (const attempt of this.#acknowledged) twin.#acknowledged.add(attempt);
     twin.#tooLate = this.#tooLate;
     twin.#saidEnded = this.#saidEnded;
@@ -171,7 +174,7 @@ export class Watcher {
     if (answer.kind === "succeeded" && this.#paid === 0) this.#feeMsats = answer.feeMsats;
     if (answer.kind === "in_flight") this.#acknowledged.add(attempt);
     const known = this.#acknowledged.has(attempt);
-    const raceOver = now - this.#unsureSince >= SEND_GRACE_MS;
+    const raceOver = now - this.#unsureSince >= SEND_GRACE_MS && this.#unsureLooks >= SEND_GRACE_LOOKS;
     const searching = before.state.kind === "refundUnknown" && told.type === "RefundSearched";
     // Found by a search, "failed" may still be about the attempt before: the node knows hashes.
     const isOfThis = told.type === "RefundAnswered" || attempt === 1 || known || raceOver;
@@ -303,7 +306,12 @@ export class Watcher {
   #refunds(told: Told): void {
     const { decision, pending, command, now } = told;
     const { order } = decision;
-    if (decision.events.some((event) => event.type === "RefundUncertain")) this.#unsureSince = now;
+    for (const { type } of decision.events) {
+      if (type === "RefundUncertain") {
+        this.#unsureSince = now;
+        this.#unsureLooks = 0;
+      } else if (type === "RefundSearchPaused") this.#unsureLooks++;
+    }
     for (const refund of decision.effects.filter((effect) => effect.kind === "refund")) this.#newRefund(refund, told);
     must(kinds(pending, "refund") <= 1, "2: at most one refund is under way", told);
     for (const event of decision.events) {

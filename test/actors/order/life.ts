@@ -212,6 +212,15 @@ export class Life {
     return this.answer("findRefund", { type: "RefundSearched", attempt, answer });
   }
 
+  /** The node says so at every look, until it is believed. */
+  refundNeverSent(): this {
+    while (this.kind === "refundUnknown") {
+      this.refundSearched("never_sent");
+      if (this.kind === "refundUnknown") this.due();
+    }
+    return this;
+  }
+
   /** Paid and bought a few seconds later. */
   toWaiting(): this {
     this.settle();

@@ -189,8 +189,7 @@ describe("doubt", () => {
     const life = Life.open().toRefunding();
     reconcile(life, { kind: "doubt" });
     // The attempt that the crash interrupted: the node never had it.
-    life.wait(3 * MINUTE);
-    life.refundSearched("never_sent");
+    life.refundNeverSent();
     reconcile(life, finding);
     expect("doubtSince" in life.order).toBe(false);
     expect(life.order.attention).toBeNull();

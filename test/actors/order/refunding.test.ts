@@ -186,14 +186,24 @@ test("an attempt that the node proves dead is followed by the next one", () => {
 test("'never sent' is believed only after two minutes, because it may race the sending", () => {
   const life = unknown();
   const since = life.now;
-  while (life.kind === "refundUnknown") {
-    life.refundSearched("never_sent");
-    if (life.kind === "refundUnknown") life.due();
-  }
+  life.refundNeverSent();
   expect(life.now).toBeGreaterThanOrEqual(since + 2 * MINUTE);
   expect(life.now).toBeLessThan(since + 6 * MINUTE);
   life.due();
   expect(life.effect("refund").attempt).toBe(2);
+});
+
+test("'never sent' is not believed sooner because the clock was set ahead", () => {
+  const life = unknown();
+  life.wait(DAY);
+  let spent = 0;
+  while (life.kind === "refundUnknown") {
+    life.refundSearched("never_sent");
+    if (life.kind !== "refundUnknown") break;
+    spent += life.in("refundUnknown").due - life.now;
+    life.due();
+  }
+  expect(spent).toBeGreaterThanOrEqual(2 * MINUTE);
 });
 
 test.each(["by the answer to the payment", "by an earlier search"])(
@@ -225,7 +235,7 @@ test("the next attempt is not taken for acknowledged because an earlier one was"
   life.refundSearched("failed");
   life.due();
   life.refundLost();
-  life.wait(2 * MINUTE).refundSearched("never_sent");
+  life.refundNeverSent();
   expect(life.in("refunding").step).toBe("pausing");
 });
 
