@@ -205,6 +205,22 @@ export const settled = (
     amt_paid_msat: msat,
   });
 
+/** An AMP invoice that was paid: settled by its payments alone. One that a payer made up has neither request nor hash. */
+export const ampInvoice = (hash: string | null): Record<string, unknown> =>
+  invoice(hash ?? "", {
+    ...(hash === null && { payment_request: "", memo: "" }),
+    r_preimage: "",
+    settled: true,
+    state: "SETTLED",
+    is_amp: true,
+    amt_paid: "5000",
+    amt_paid_sat: "5",
+    amt_paid_msat: "5000",
+    amp_invoice_state: {
+      ["44".repeat(32)]: { state: "SETTLED", settle_index: "4", settle_time: "1700000100", amt_paid_msat: "5000" },
+    },
+  });
+
 /** lnrpc.Payment, as lnd writes it. */
 export function payment(hash: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   return {

@@ -122,7 +122,7 @@ export async function* settlements(
     for await (const item of openStream(rest, { path, maxLine: MAX_LINE }, signal)) {
       if (!item.ok) throw refused(what, item.error);
       // New, held and cancelled invoices come on the same stream.
-      if (item.result.state !== "SETTLED") continue;
+      if (!mayBeOursAndPaid(item.result)) continue;
       const settlement = toSettlement(item.result);
       const index = int64(item.result.settle_index);
       if (!settlement || index === null) throw malformed(what);
@@ -158,7 +158,7 @@ export async function receivedSince(rest: LndRest, since: Millis): Promise<Recei
     if (!Array.isArray(body.invoices)) throw malformed(what);
     for (const invoice of body.invoices as unknown[]) {
       if (!isObject(invoice)) throw malformed(what);
-      if (invoice.state !== "SETTLED") continue;
+      if (!mayBeOursAndPaid(invoice)) continue;
       const settlement = toSettlement(invoice);
       if (!settlement) throw malformed(what);
       if (settlement.settledAt < sinceSeconds * 1000) continue;
@@ -191,6 +191,12 @@ function toState(what: string, invoice: Json): InvoiceState {
       throw malformed(what);
   }
 }
+
+/**
+ * Whether this may be an invoice of ours that was paid. AMP ones are never ours. lnd calls one settled as soon as one payment of it is, without a
+ * settle time of its own, and without a hash where a payer made it up (CreateRPCInvoice): taken for ours, it would stop all that come after it.
+ */
+const mayBeOursAndPaid = (invoice: Json): boolean => invoice.state === "SETTLED" && invoice.is_amp !== true;
 
 function toSettlement(invoice: Json): Settlement | null {
   const paymentHash = hashFromBase64(invoice.r_hash);

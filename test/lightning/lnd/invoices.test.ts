@@ -6,6 +6,7 @@ import { createLnd } from "../../../src/lightning/lnd.ts";
 import { NodeUnavailable, type Settlement } from "../../../src/lightning/port.ts";
 import { mintInvoice } from "../../../src/sandbox/lightning/mint.ts";
 import {
+  ampInvoice,
   base64,
   breakingServer,
   FakeLnd,
@@ -323,6 +324,12 @@ describe("stream of settlements", () => {
     expect(lnd.paths()).toEqual([`${SUBSCRIBE}?settle_index=2`]);
   });
 
+  test("an AMP invoice, which is never ours, holds nobody up", async () => {
+    // Paid again and again, and made up by a payer; both as lnd writes them (CreateRPCInvoice).
+    lnd.on(SUBSCRIBE, () => messages(ampInvoice(hash(8)), ampInvoice(null), settled(hash(2), 5)));
+    expect((await collect("3")).got.map(({ cursor }) => cursor)).toEqual(["5"]);
+  });
+
   test("a cursor never goes back", async () => {
     lnd.on(SUBSCRIBE, () => messages(settled(hash(1), 9), settled(hash(2), 8)));
     expect((await collect("7")).got.map(({ cursor }) => cursor)).toEqual(["9", "9"]);
@@ -451,6 +458,11 @@ describe("settlements of the past", () => {
     expect(lnd.paths()).toEqual([
       `${LIST}reversed=true&num_max_invoices=200&creation_date_start=${NOW - 900}&index_offset=0`,
     ]);
+  });
+
+  test("leaves AMP invoices out, which are never ours", async () => {
+    lnd.on(LIST, () => json({ invoices: [ampInvoice(hash(8)), ampInvoice(null), settled(hash(2), 5)] }));
+    expect(await lnd.node.settledSince(1_700_000_000_000)).toMatchObject([{ paymentHash: hash(2) }]);
   });
 
   test("turns pages backwards until one is not full", async () => {
