@@ -25,6 +25,10 @@ const MAY_COME_LATE_MS = 10 * 60_000;
 
 /** A wallet that was away finds old requests when it is back. So long it must have gone on knowing nothing before that is believed. */
 const COME_BACK_MS = 60_000;
+/** How far back a payment is looked for in the list: as long as a receiver may hold one. */
+const LISTED_MS = 15 * 24 * 3_600_000;
+const CLOCK_SKEW_MS = 10 * 60_000;
+
 /** Payments that were not found, remembered at most. */
 const MAX_MISSING = 1_000;
 
@@ -169,12 +173,29 @@ export class NwcPayments {
   /** What the wallet says about the payment of a hash, or null when it knows of none. @throws NodeUnavailable */
   async #find(hash: PaymentHash): Promise<PaymentOutcome | null> {
     const transaction = await this.#wallet.lookup(hash);
-    if (transaction === null) return null;
-    if (transaction.type !== "outgoing") return { kind: "unknown", reason: "wrong_payment" };
-    this.#findsPayments = true;
-    const outcome = outcomeOf(transaction);
-    if (outcome.kind !== "failed") this.#missing.delete(hash);
+    if (transaction !== null && transaction.type !== "outgoing") return { kind: "unknown", reason: "wrong_payment" };
+    if (transaction !== null) this.#findsPayments = true;
+    const shown = transaction && outcomeOf(transaction);
+    const outcome = shown === null || shown.kind === "failed" ? ((await this.#listed(hash)) ?? shown) : shown;
+    if (outcome !== null && outcome.kind !== "failed") this.#missing.delete(hash);
     return outcome;
+  }
+
+  /**
+   * What the list has of the attempts at a hash. A look-up may show the first of them, or call none found once there are two
+   * (cln-nip47: nwc_lookups.rs); the one that is out counts. @throws NodeUnavailable
+   */
+  async #listed(hash: PaymentHash): Promise<PaymentOutcome | null> {
+    const since = this.#outbox.get(hash)?.sentAt ?? this.#wallet.world.now() - LISTED_MS;
+    const from = Math.max(0, Math.floor((since - CLOCK_SKEW_MS) / 1000));
+    let found: PaymentOutcome | null = null;
+    for await (const transaction of this.#wallet.list({ type: "outgoing", unpaid: true, from })) {
+      if (transaction.type !== "outgoing" || transaction.paymentHash !== hash) continue;
+      const outcome = outcomeOf(transaction);
+      if (outcome.kind === "succeeded") return outcome;
+      if (found === null || found.kind === "failed" || outcome.kind === "in_flight") found = outcome;
+    }
+    return found;
   }
 
   /**

@@ -208,6 +208,57 @@ test("a failure of the attempt before is none of the request that is still on it
   expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
 });
 
+describe("a wallet whose look-up finds nothing once there were two attempts", () => {
+  const attempts = (...states: Json[]) =>
+    wallet.on("list_transactions", ({ offset }) =>
+      offset === 0
+        ? { transactions: states.map((more, index) => transaction({ created_at: 9 - index, ...more })) }
+        : NOTHING,
+    );
+
+  /** The first attempt fails as it should. */
+  const failOnce = async () => {
+    wallet.on("pay_invoice", () => ({ error: { code: "PAYMENT_FAILED", message: "no route" } }));
+    wallet.on("lookup_invoice", () => transaction({ state: "failed" }));
+    attempts({ state: "failed" });
+    expect(await node.pay(payment)).toEqual({ kind: "failed", reason: "failed" });
+    wallet.on("lookup_invoice", () => NOT_FOUND);
+  };
+
+  test("is not taken at its word while the receiver holds the second one", async () => {
+    await failOnce();
+    wallet.on("pay_invoice", () => undefined);
+    attempts({ state: "pending" }, { state: "failed" });
+    expect((await losing()).kind).toBe("unknown");
+    for (const seconds of [0, 600, 61, 86_400]) {
+      wallet.forward(seconds);
+      expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
+    }
+    // As is a process that remembers nothing of the first one.
+    expect(await wallet.client(outbox).lookupPayment(HASH)).toEqual({ kind: "in_flight" });
+    attempts({ state: "settled", preimage: PREIMAGE, settled_at: 2 }, { state: "failed" });
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "succeeded", preimage: PREIMAGE, feeMsats: 3_000 as never });
+  });
+
+  test("is not when it gives up the second one with a part of it still out", async () => {
+    await failOnce();
+    attempts({ state: "pending" }, { state: "failed" });
+    expect(await node.pay(payment)).toEqual({ kind: "in_flight" });
+    attempts({ state: "failed" }, { state: "failed" });
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
+  });
+
+  test("is not when it shows the first one, which failed", async () => {
+    await failOnce();
+    wallet.on("lookup_invoice", () => transaction({ state: "failed" }));
+    wallet.on("pay_invoice", () => undefined);
+    attempts({ state: "failed" }, { state: "pending" });
+    expect((await losing()).kind).toBe("unknown");
+    wallet.forward(3_600);
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
+  });
+});
+
 test("a wallet that was away for hours, and acts on the old request when it is back, has paid once", async () => {
   wallet.on("pay_invoice", () => undefined);
   expect((await losing()).kind).toBe("unknown");
