@@ -2,7 +2,7 @@
  * Settlements of nodes that tell of payments without numbering them: what they tell is a hint, whose truth their books are asked for, and
  * the cursor is the time of the last settlement that was handed over.
  */
-import type { Millis } from "../../actors/runtime/world.ts";
+import type { Millis, World } from "../../actors/runtime/world.ts";
 import { NodeUnavailable, type PaymentHash, type Settlement } from "./port.ts";
 
 /** Two payments may settle in one order and be told in the other; some count in seconds. */
@@ -15,16 +15,20 @@ export interface Told {
   readonly cursor: string;
 }
 
+/** Never ahead of our clock, whatever a node says: from a time to come on, nothing would be told again. */
 export class TimeCursor {
+  readonly #world: Pick<World, "now">;
   #last: Millis;
 
-  constructor(last: Millis) {
-    this.#last = last;
+  /** @param last null for now. */
+  constructor(world: Pick<World, "now">, last: Millis | null) {
+    this.#world = world;
+    this.#last = Math.min(last ?? world.now(), world.now());
   }
 
   /** The time that a cursor is; null for none. @throws RangeError for a cursor that is none */
   static parse(cursor: string | null): Millis | null {
-    if (cursor !== null && !/^\d{13,15}$/.test(cursor)) throw new RangeError("The cursor is not a time");
+    if (cursor !== null && !/^\d{13,16}$/.test(cursor)) throw new RangeError("The cursor is not a time");
     return cursor === null ? null : Number(cursor);
   }
 
@@ -38,7 +42,7 @@ export class TimeCursor {
   }
 
   told(settlement: Settlement): Told {
-    this.#last = Math.max(this.#last, settlement.settledAt);
+    this.#last = Math.max(this.#last, Math.min(settlement.settledAt, this.#world.now()));
     return { settlement, cursor: String(this.#last) };
   }
 }

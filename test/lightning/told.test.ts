@@ -33,14 +33,25 @@ test("more than can be looked up ends it, so that its cursor brings them again",
   expect(() => told.isWanted()).toThrow(ENDED);
 });
 
+const settled = (settledAt: number) => ({ paymentHash: hash(1), settledAt, receivedMsats: msats(1_000) });
+
 test("a cursor is the time of the latest settlement, and overlaps", () => {
-  const cursor = new TimeCursor(1_767_571_200_000);
-  const settled = (settledAt: number) => ({ paymentHash: hash(1), settledAt, receivedMsats: msats(1_000) });
+  const cursor = new TimeCursor({ now: () => 1_767_571_400_000 }, 1_767_571_200_000);
   expect(cursor.told(settled(1_767_571_300_000)).cursor).toBe("1767571300000");
   expect(cursor.told(settled(1_767_571_250_000)).cursor).toBe("1767571300000");
   expect(cursor.overlap).toBe(1_767_571_240_000);
   expect([TimeCursor.parse(null), TimeCursor.parse("1767571300000")]).toEqual([null, 1_767_571_300_000]);
   for (const none of ["", "12", "1767571300000x", "-1767571300000"]) {
     expect(() => TimeCursor.parse(none)).toThrow(RangeError);
+  }
+});
+
+test("a cursor stays behind our clock, so that a time to come cuts nothing off, nor one that is told in other units", () => {
+  let now = 1_767_571_400_000;
+  const cursor = new TimeCursor({ now: () => now }, now + 3_600_000);
+  expect(cursor.last).toBe(now);
+  now += 1_000;
+  for (const wrong of [now + 86_400_000, now * 1_000]) {
+    expect(TimeCursor.parse(cursor.told(settled(wrong)).cursor)).toBe(now);
   }
 });

@@ -29,7 +29,7 @@ export async function* settlements(wallet: Wallet, cursor: string | null, signal
     () => hashes.end(),
   );
   try {
-    const time = new TimeCursor(from ?? world.now());
+    const time = new TimeCursor(world, from);
     const since = async (start: Millis) =>
       (await settledSince(wallet, start)).reverse().sort((a, b) => a.settledAt - b.settledAt);
     // The answer comes by the subscription that the notifications come by: from here on none is missed.

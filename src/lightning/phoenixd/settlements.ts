@@ -18,7 +18,7 @@ export async function* settlements(api: Phoenixd, cursor: string | null, signal:
   try {
     await socket.opened;
     if (!hashes.isWanted()) return;
-    const time = new TimeCursor(from ?? api.world.now());
+    const time = new TimeCursor(api.world, from);
     if (from !== null) {
       const missed = await settledFrom(api, time.overlap);
       for (const settlement of missed.sort((a, b) => a.settledAt - b.settledAt)) {
