@@ -29,6 +29,8 @@ const NO_SUCH_INVOICE = ["unable to locate invoice", "there are no existing invo
  */
 const MAX_LINE = 16 * 1024 * 1024;
 const PAGE_SIZE = 200;
+/** How many times fewer are asked for when a page is too long: a few payers of hundreds of parts fill one. */
+const SMALLER = 5;
 const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 /** 100,000 invoices in one look back; a node with more needs a shorter one. */
 const MAX_PAGES = 500;
@@ -150,11 +152,19 @@ export async function receivedSince(rest: LndRest, since: Millis): Promise<Recei
   const createdAfter = Math.max(1, sinceSeconds - CREATED_BEFORE_SETTLED_S);
   const found: Receipt[] = [];
   let offset = 0;
+  let size = PAGE_SIZE;
   for (let page = 0; page < MAX_PAGES; page++) {
     const body = await demand(rest, what, {
-      path: `/v1/invoices?reversed=true&num_max_invoices=${PAGE_SIZE}&creation_date_start=${createdAfter}&index_offset=${offset}`,
+      path: `/v1/invoices?reversed=true&num_max_invoices=${size}&creation_date_start=${createdAfter}&index_offset=${offset}`,
       maxBytes: MAX_PAGE_BYTES,
+    }).catch((error: unknown) => {
+      if (size > 1 && isTooLarge(error)) return null;
+      throw error;
     });
+    if (body === null) {
+      size = Math.ceil(size / SMALLER);
+      continue;
+    }
     if (!Array.isArray(body.invoices)) throw malformed(what);
     for (const invoice of body.invoices as unknown[]) {
       if (!isObject(invoice)) throw malformed(what);
@@ -164,7 +174,7 @@ export async function receivedSince(rest: LndRest, since: Millis): Promise<Recei
       if (settlement.settledAt < sinceSeconds * 1000) continue;
       found.push({ ...settlement, description: typeof invoice.memo === "string" ? invoice.memo : null, key: null });
     }
-    if (body.invoices.length < PAGE_SIZE) return found;
+    if (body.invoices.length < size) return found;
     const next = int64(body.first_index_offset);
     // Going back means smaller indexes; anything else would run in circles.
     if (next === null || next === 0 || (offset !== 0 && next >= offset)) throw malformed(what);
@@ -173,6 +183,9 @@ export async function receivedSince(rest: LndRest, since: Millis): Promise<Recei
   }
   throw new NodeUnavailable(`${what}: more than ${MAX_PAGES * PAGE_SIZE} invoices`);
 }
+
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof NodeUnavailable && error.cause instanceof AnswerLost && error.cause.why === "too_large";
 
 function toState(what: string, invoice: Json): InvoiceState {
   switch (invoice.state) {

@@ -482,6 +482,21 @@ describe("settlements of the past", () => {
     ]);
   });
 
+  test("asks for fewer at a time where payers of hundreds of parts make a page too long", async () => {
+    const part = { state: "SETTLED", amt_msat: "1000", custom_records: { "65537": "A".repeat(1_600) } };
+    const htlcs = Array.from({ length: 966 }, () => part);
+    const all = Array.from({ length: 15 }, (_, index) => ({ ...settled(hash(index + 1), index + 1, NOW), htlcs }));
+    lnd.on(LIST, ({ path }) => {
+      const query = new URLSearchParams(path.slice(path.indexOf("?")));
+      const offset = Number(query.get("index_offset"));
+      const end = offset === 0 ? all.length : offset - 1;
+      const start = Math.max(0, end - Number(query.get("num_max_invoices")));
+      return page(all.slice(start, end), start + 1, end);
+    });
+    const found = await lnd.node.settledSince(NOW * 1000);
+    expect(found.map(({ paymentHash }) => paymentHash).sort()).toEqual(all.map((_, index) => hash(index + 1)));
+  });
+
   test("a full page that starts with the first invoice is the last one", async () => {
     lnd.on(LIST, () =>
       page(
