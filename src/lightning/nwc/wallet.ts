@@ -25,10 +25,13 @@ export const NEEDED_METHODS = [
   "get_balance",
 ] as const;
 
-/** Answers are encrypted in one piece of at most 64 kB, so pages are small. */
-const PAGE = 20;
+/**
+ * Answers are encrypted in one piece of at most 64 kB, and a wallet says nothing when one is longer. Alby Hub keeps up to 4 kB beside a
+ * payment, and whoever pays without an invoice (keysend) chooses them.
+ */
+const PAGE = 10;
 /** 10,000 payments in one look back; a wallet with more needs a shorter one. */
-const MAX_PAGES = 500;
+const MAX_PAGES = 1_000;
 
 export interface WalletFacts {
   readonly network: Network;

@@ -165,6 +165,21 @@ describe("settlements", () => {
   });
 });
 
+describe("the list", () => {
+  test("is asked for in pages that fit into one message, whatever strangers wrote beside their payments", async () => {
+    const node = start();
+    const metadata = { tlv_records: "x".repeat(4_096) };
+    const all = Array.from({ length: 25 }, (_, index) =>
+      received({ payment_hash: index.toString(16).padStart(64, "0"), state: "settled", invoice: "", metadata }),
+    );
+    wallet.on("list_transactions", ({ offset, limit }) => {
+      const transactions = all.slice(Number(offset), Number(offset) + Number(limit));
+      return JSON.stringify(transactions).length < 65_000 ? { transactions } : undefined;
+    });
+    expect(await node.settledSince(1_700_000_000_000)).toHaveLength(25);
+  });
+});
+
 describe("the URI", () => {
   const relay = "relay=wss%3A%2F%2Frelay.example.com%2Fv1";
   const secret = `secret=${"43".repeat(32)}`;
