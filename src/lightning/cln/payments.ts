@@ -25,8 +25,9 @@ import {
 
 /** How much longer than the payment's own limit its end is waited for. */
 const GRACE_MS = 15_000;
-/** More attempts at one payment than any that ends. */
-const MAX_PAYS = 1_000;
+/** More attempts than there can be at one invoice: it lives a year, and is tried once an hour. Each entry carries it. */
+const MAX_PAYS = 10_000;
+const MAX_PAYS_BYTES = 32 * 1024 * 1024;
 /**
  * Between two tries of an `xpay` its books show failures alone. A refund is tried for a minute; so old, nothing follows a
  * failure, clocks a minute apart included.
@@ -125,7 +126,7 @@ async function afterError(
  */
 export async function lookupPayment(rest: ClnRest, over: Over, hash: PaymentHash): Promise<PaymentState> {
   const method = "listpays";
-  const { pays } = await demand(rest, { method, params: { payment_hash: hash } });
+  const { pays } = await demand(rest, { method, params: { payment_hash: hash }, maxBytes: MAX_PAYS_BYTES });
   if (!Array.isArray(pays) || pays.length > MAX_PAYS) throw malformed(method);
   return stateOf(
     method,

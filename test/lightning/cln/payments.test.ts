@@ -160,6 +160,14 @@ describe("listpays", () => {
     expect(await node.lookupPayment(HASH)).toEqual(mayGoOn as never);
   });
 
+  test("a refund that failed every hour for a year is known to have failed", async () => {
+    const pays = Array.from({ length: 8_900 }, () => pay("failed", { bolt11: `lnbcrt1${"q".repeat(1_000)}` }));
+    server.on("POST /v1/listpays", () => created({ pays }));
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
+    server.on("POST /v1/listpays", () => created({ pays: [...pays, pay("pending")] }));
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
+  });
+
   test("amounts are read with their unit as well", async () => {
     const old = { ...COMPLETE, amount_msat: "1234000msat", amount_sent_msat: "1236000msat" };
     server.on("POST /v1/listpays", () => created({ pays: [old] }));
