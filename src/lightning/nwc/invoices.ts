@@ -75,10 +75,12 @@ async function lookup(wallet: Wallet, hash: PaymentHash): Promise<{ state: Invoi
     if (!settlement) throw malformed("lookup_invoice");
     return { state: { kind: "settled", settlement }, expiresAt };
   }
+  // A wallet that says no state, or goes on to call it pending: no order could ever leave `unpaid`.
+  const undecided = transaction.state === null || transaction.state === "pending";
   const over =
     transaction.state === "expired" ||
     transaction.state === "failed" ||
-    (transaction.state === null && expiresAt !== null && expiresAt <= wallet.world.now());
+    (undecided && expiresAt !== null && expiresAt <= wallet.world.now());
   return { state: { kind: over ? "dead" : "open" }, expiresAt };
 }
 

@@ -6,7 +6,7 @@
 import { type Msats, msats } from "../../../actors/order/money.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 import { count, hash32, type Json, provenPreimage } from "../answers.ts";
-import { readInvoice } from "../bolt11.ts";
+import { type Bolt11Facts, readInvoice } from "../bolt11.ts";
 import type { Network, PaymentHash, PaymentOutcome, Settlement } from "../port.ts";
 
 export interface Transaction {
@@ -32,12 +32,15 @@ const STATES = ["pending", "settled", "accepted", "expired", "failed"] as const;
 export function readTransaction(value: Json, network: Network | null): Transaction | null {
   const { type, amount, invoice, state } = value;
   const paymentHash = hash32(value.payment_hash);
-  const amountMsats = count(amount);
+  const text = typeof invoice === "string" && invoice !== "" ? invoice : null;
+  const facts = () => (text !== null && network !== null ? factsOf(text, network) : null);
+  // Some say what an invoice of theirs brought, which is nothing before it is paid (coinos).
+  const isOpen = type === "incoming" && state === "pending";
+  const amountMsats = isOpen && amount === undefined ? (facts()?.amountMsats ?? null) : count(amount);
   if ((type !== "incoming" && type !== "outgoing") || !paymentHash || amountMsats === null) return null;
   const known = STATES.find((word) => word === state) ?? null;
   if (known === null && state !== undefined && state !== null && state !== "") return null;
   const fees = count(value.fees_paid);
-  const text = typeof invoice === "string" && invoice !== "" ? invoice : null;
   return {
     type,
     state: known,
@@ -47,7 +50,7 @@ export function readTransaction(value: Json, network: Network | null): Transacti
     feesMsats: fees === null ? null : msats(fees),
     createdAt: time(value.created_at),
     settledAt: time(value.settled_at),
-    expiresAt: time(value.expires_at) ?? (text !== null && network !== null ? expiryOf(text, network) : null),
+    expiresAt: time(value.expires_at) ?? facts()?.expiresAt ?? null,
     invoice: text,
     metadata: value.metadata,
     description: typeof value.description === "string" ? value.description : null,
@@ -84,7 +87,7 @@ function time(seconds: unknown): Millis | null {
   return whole === null || whole === 0 ? null : whole * 1000;
 }
 
-function expiryOf(invoice: string, network: Network): Millis | null {
+function factsOf(invoice: string, network: Network): Bolt11Facts | null {
   const read = readInvoice(invoice, network);
-  return read.ok ? read.facts.expiresAt : null;
+  return read.ok ? read.facts : null;
 }

@@ -107,9 +107,13 @@ export class Wallet {
       if (transactions.length === 0) return;
       const before = seen.size;
       for (const entry of transactions as unknown[]) {
-        const transaction = isObject(entry) ? readTransaction(entry, network) : null;
+        if (!isObject(entry)) throw malformed(method);
+        const { type, payment_hash: hash, created_at: createdAt } = entry;
+        seen.add(`${type}:${hash}:${createdAt}`);
+        // No Lightning payment: coinos lists what went on chain, or never left it, under a name of its own.
+        if (typeof hash === "string" && !/^[0-9a-f]{64}$/i.test(hash)) continue;
+        const transaction = readTransaction(entry, network);
         if (!transaction) throw malformed(method);
-        seen.add(`${transaction.type}:${transaction.paymentHash}:${transaction.createdAt}`);
         yield transaction;
       }
       if (seen.size === before) throw new NodeUnavailable(`${method}: the same page again`);

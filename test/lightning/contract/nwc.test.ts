@@ -26,7 +26,7 @@ const NWC: Dialect = {
   },
   remembersReasons: false,
   replays: true,
-  page: 20,
+  page: 10,
   payFaults: ["late"],
   receiveOnly: { call: "get_info", fault: "no_pay" },
   refusals: ["unauthorized", "rate_limited"],

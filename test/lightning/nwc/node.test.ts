@@ -111,6 +111,25 @@ describe("an invoice", () => {
     expect(wallet.requests("make_invoice")).toHaveLength(1);
   });
 
+  test("that the wallet calls pending for ever, and without an amount, is dead once nothing can settle any more", async () => {
+    const node = start();
+    const { amount: _, ...open } = made(1_000_000);
+    wallet.on("lookup_invoice", () => ({ ...open, state: "pending" }));
+    expect(await node.cancelInvoice(HASH)).toEqual({ kind: "open" });
+    wallet.forward(301);
+    expect([await node.lookupInvoice(HASH), await node.cancelInvoice(HASH)]).toEqual([
+      { kind: "dead" },
+      { kind: "open" },
+    ]);
+    wallet.forward(node.traits.settlesAfterExpiryMs / 1000);
+    expect(await node.cancelInvoice(HASH)).toEqual({ kind: "dead" });
+    // Held is not pending, and paid is paid for what arrived alone.
+    wallet.on("lookup_invoice", () => ({ ...open, amount: 1_000_000, state: "accepted" }));
+    expect(await node.cancelInvoice(HASH)).toEqual({ kind: "open" });
+    wallet.on("lookup_invoice", () => ({ ...open, state: "settled", settled_at: 2 }));
+    await expect(node.lookupInvoice(HASH)).rejects.toThrow(NodeUnavailable);
+  });
+
   test("without a state is paid only if it is listed among the paid", async () => {
     const node = start();
     wallet.on("lookup_invoice", () => received());
@@ -166,6 +185,20 @@ describe("settlements", () => {
 });
 
 describe("the list", () => {
+  test("may hold what is no Lightning payment, pages of it too", async () => {
+    const node = start();
+    const others = Array.from({ length: 12 }, (_, index) =>
+      received({ payment_hash: `0198-${index}`, state: "settled" }),
+    );
+    const all = [...others, received({ state: "settled" })];
+    wallet.on("list_transactions", ({ offset, limit }) => ({
+      transactions: all.slice(Number(offset), Number(offset) + Number(limit)),
+    }));
+    expect(await node.settledSince(1_700_000_000_000)).toMatchObject([{ paymentHash: HASH }]);
+    all.push(received({ payment_hash: HASH.toUpperCase(), state: "settled" }));
+    await expect(node.settledSince(1_700_000_000_000)).rejects.toThrow(NodeUnavailable);
+  });
+
   test("is asked for in pages that fit into one message, whatever strangers wrote beside their payments", async () => {
     const node = start();
     const metadata = { tlv_records: "x".repeat(4_096) };
