@@ -6,7 +6,7 @@ import type { Millis } from "../../actors/runtime/world.ts";
 import type { PaymentHash } from "./port.ts";
 
 export interface KeptRequest {
-  /** As it goes over the wire. */
+  /** As it goes over the wire; empty once it was answered and is not acted on (again), while the payment may be out. */
   readonly text: string;
   readonly sentAt: Millis;
 }
@@ -15,7 +15,7 @@ export interface Outbox {
   /** Durable when it resolves. A later request for the same hash takes the place of the one before. */
   put(hash: PaymentHash, request: KeptRequest): Promise<void>;
   get(hash: PaymentHash): KeptRequest | null;
-  /** The request is answered, and over: it will not be acted on (again). */
+  /** It is known what became of it. */
   drop(hash: PaymentHash): Promise<void>;
 }
 

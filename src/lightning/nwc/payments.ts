@@ -25,8 +25,7 @@ const MAY_COME_LATE_MS = 10 * 60_000;
 
 /** A wallet that was away finds old requests when it is back. So long it must have gone on knowing nothing before that is believed. */
 const COME_BACK_MS = 60_000;
-/** How far back a payment is looked for in the list: as long as a receiver may hold one. */
-const LISTED_MS = 15 * 24 * 3_600_000;
+/** How much earlier than it was sent the wallet may say that a payment was begun. */
 const CLOCK_SKEW_MS = 10 * 60_000;
 
 /** Payments that were not found, remembered at most. */
@@ -43,6 +42,9 @@ const REFUSALS: Readonly<Record<string, string>> = {
   UNSUPPORTED_ENCRYPTION: "unsupported",
   PAYMENT_FAILED: "failed",
 };
+
+/** In place of a request that goes out no more. */
+const ANSWERED = "";
 
 const CANNOT_FIND: PaymentOutcome = { kind: "unknown", reason: "cannot_find_payments" };
 
@@ -76,7 +78,10 @@ export class NwcPayments {
     if (kept !== null || isOver) {
       // What became of an earlier request comes first.
       const found = await this.#find(paymentHash);
-      if (found !== null && found.kind !== "failed") return found;
+      if (found !== null && found.kind !== "failed") {
+        if (found.kind !== "unknown") await this.#answered(paymentHash, found);
+        return found;
+      }
       if (kept !== null && this.#mayCome(kept)) {
         const event = freshEvent(kept, world.now());
         if (!event) return { kind: "unknown", reason: "may_come_late" };
@@ -122,8 +127,8 @@ export class NwcPayments {
     const refusal = wordOf(REFUSALS, code);
     const found = await this.#find(hash).catch(() => undefined);
     const isOut = found?.kind === "in_flight" || found?.kind === "succeeded";
-    // Answered, and over: it is not acted on later.
-    if (refusal !== undefined || isOut) await this.#outbox.drop(hash);
+    // Not acted on later; but until its end is known, the list is looked through for it.
+    if (refusal !== undefined || isOut) await this.#answered(hash, found);
     if (found && found.kind !== "failed") return found;
     // INTERNAL, OTHER and the like are said of what was never begun, and of what went wrong halfway.
     if (found === undefined || refusal === undefined) return { kind: "unknown", reason: "refused_unconfirmed" };
@@ -136,7 +141,7 @@ export class NwcPayments {
     const kept = this.#outbox.get(hash);
     if (found !== null && found.kind !== "failed") {
       // The wallet has had the request that was out, and does not act on it again.
-      if (kept !== null && found.kind !== "unknown") await this.#outbox.drop(hash);
+      if (found.kind !== "unknown") await this.#answered(hash, found);
       return found;
     }
     // A failure may be that of the attempt before, while a request is still on its way.
@@ -148,7 +153,9 @@ export class NwcPayments {
       client.link.publish(event);
       return { kind: "unknown", reason: "published_again" };
     }
-    if (kept !== null && !this.#isMissing(hash)) return { kind: "unknown", reason: "may_come_late" };
+    if (kept !== null && kept.text !== ANSWERED && !this.#isMissing(hash)) {
+      return { kind: "unknown", reason: "may_come_late" };
+    }
     if (found !== null) return found;
     return (await this.#canFind()) ? { kind: "never_sent" } : CANNOT_FIND;
   }
@@ -166,8 +173,16 @@ export class NwcPayments {
   }
 
   /** Whether the wallet may still act on a request that was never answered. */
-  #mayCome({ sentAt }: KeptRequest): boolean {
-    return this.#wallet.world.now() - sentAt < MAY_COME_LATE_MS;
+  #mayCome({ text, sentAt }: KeptRequest): boolean {
+    return text !== ANSWERED && this.#wallet.world.now() - sentAt < MAY_COME_LATE_MS;
+  }
+
+  /** The request goes out no more. When it was sent is kept for as long as the payment may be out. */
+  async #answered(hash: PaymentHash, found: PaymentOutcome | null | undefined): Promise<void> {
+    const kept = this.#outbox.get(hash);
+    if (kept === null) return;
+    if (found?.kind === "succeeded" || found?.kind === "failed" || found === null) await this.#outbox.drop(hash);
+    else if (kept.text !== ANSWERED) await this.#outbox.put(hash, { text: ANSWERED, sentAt: kept.sentAt });
   }
 
   /** What the wallet says about the payment of a hash, or null when it knows of none. @throws NodeUnavailable */
@@ -183,11 +198,12 @@ export class NwcPayments {
 
   /**
    * What the list has of the attempts at a hash. A look-up may show the first of them, or call none found once there are two
-   * (cln-nip47: nwc_lookups.rs); the one that is out counts. @throws NodeUnavailable
+   * (cln-nip47: nwc_lookups.rs); the one that is out counts. Without a request that is kept, none is out. @throws NodeUnavailable
    */
   async #listed(hash: PaymentHash): Promise<PaymentOutcome | null> {
-    const since = this.#outbox.get(hash)?.sentAt ?? this.#wallet.world.now() - LISTED_MS;
-    const from = Math.max(0, Math.floor((since - CLOCK_SKEW_MS) / 1000));
+    const kept = this.#outbox.get(hash);
+    if (kept === null) return null;
+    const from = Math.max(0, Math.floor((kept.sentAt - CLOCK_SKEW_MS) / 1000));
     let found: PaymentOutcome | null = null;
     for await (const transaction of this.#wallet.list({ type: "outgoing", unpaid: true, from })) {
       if (transaction.type !== "outgoing" || transaction.paymentHash !== hash) continue;

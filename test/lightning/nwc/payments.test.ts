@@ -234,6 +234,11 @@ describe("a wallet whose look-up finds nothing once there were two attempts", ()
       wallet.forward(seconds);
       expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
     }
+    // Looked for from when it was sent on, not in all that was ever paid.
+    const [asked] = wallet.requests("list_transactions").slice(-1);
+    expect(Number(asked?.params.from)).toBeGreaterThan(
+      (wallet.requests("pay_invoice")[1]?.event.created_at as number) - 700,
+    );
     // As is a process that remembers nothing of the first one.
     expect(await wallet.client(outbox).lookupPayment(HASH)).toEqual({ kind: "in_flight" });
     attempts({ state: "settled", preimage: PREIMAGE, settled_at: 2 }, { state: "failed" });
