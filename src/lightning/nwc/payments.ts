@@ -104,6 +104,7 @@ export class NwcPayments {
     const params = { invoice: bolt11, amount: amountSats * 1000 };
     const request = await client.seal(PAY, params, timeoutSeconds * 1000 + GRACE_MS);
     await this.#outbox.put(paymentHash, { text: JSON.stringify(request.event), sentAt: world.now() });
+    this.#missing.delete(paymentHash);
     return request;
   }
 

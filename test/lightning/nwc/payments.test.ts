@@ -292,6 +292,21 @@ test("a wallet that goes on knowing nothing is believed a minute after the clock
   }
 });
 
+test("a wallet that was away with the second request is waited for like with the first", async () => {
+  wallet.on("pay_invoice", () => undefined);
+  await losing();
+  wallet.forward(600);
+  await node.lookupPayment(HASH);
+  wallet.forward(60);
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "never_sent" });
+  await losing();
+  wallet.forward(3 * 3_600);
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "unknown", reason: "may_come_late" });
+  wallet.on("lookup_invoice", () => transaction({ state: "pending" }));
+  wallet.forward(60);
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
+});
+
 describe("a wallet that may only receive", () => {
   test.each([
     [
