@@ -13,7 +13,7 @@ import { count, isObject, parseJson, provenPreimage, wordOf } from "../answers.t
 import { readInvoice } from "../bolt11.ts";
 import type { KeptRequest, Outbox } from "../outbox.ts";
 import type { MayPay, Payment, PaymentHash, PaymentOutcome, PaymentState } from "../port.ts";
-import type { Sealed } from "./client.ts";
+import type { NwcAnswer, Sealed } from "./client.ts";
 import { outcomeOf } from "./transactions.ts";
 import type { Wallet } from "./wallet.ts";
 
@@ -42,6 +42,12 @@ const REFUSALS: Readonly<Record<string, string>> = {
   UNSUPPORTED_ENCRYPTION: "unsupported",
   PAYMENT_FAILED: "failed",
 };
+
+/**
+ * Alby Hub has one code for whatever goes wrong. These words it repeats of its node, of a payment that is over (lnclient: ldk.go, lnd.go); others,
+ * as of a node that is being stopped, it also says of one that is out.
+ */
+const GIVEN_UP = ["received payment failed event: ", "FAILURE_REASON_"];
 
 /** In place of a request that goes out no more. */
 const ANSWERED = "";
@@ -111,7 +117,7 @@ export class NwcPayments {
   /** Publishes a stored request, and says what its answer proves. @throws AnswerLost */
   async #ask(paymentHash: PaymentHash, request: Sealed, timeoutMs: number): Promise<PaymentOutcome> {
     const answer = await this.#wallet.client.send(request, timeoutMs);
-    if (!answer.ok) return await this.#afterError(paymentHash, answer.code);
+    if (!answer.ok) return await this.#afterError(paymentHash, answer);
     const preimage = provenPreimage(answer.result.preimage, paymentHash);
     if (!preimage) return { kind: "unknown", reason: "wrong_preimage" };
     await this.#outbox.drop(paymentHash);
@@ -124,8 +130,9 @@ export class NwcPayments {
   }
 
   /** What an error proves, together with what the wallet knows about the hash. */
-  async #afterError(hash: PaymentHash, code: string): Promise<PaymentOutcome> {
-    const refusal = wordOf(REFUSALS, code);
+  async #afterError(hash: PaymentHash, { code, message }: NwcAnswer & { ok: false }): Promise<PaymentOutcome> {
+    const givenUp = GIVEN_UP.some((start) => message.startsWith(start));
+    const refusal = wordOf(REFUSALS, code) ?? (givenUp ? "failed" : undefined);
     const found = await this.#find(hash).catch(() => undefined);
     const isOut = found?.kind === "in_flight" || found?.kind === "succeeded";
     // Not acted on later; but until its end is known, the list is looked through for it.

@@ -131,6 +131,28 @@ describe("pay_invoice", () => {
     },
   );
 
+  test.each(["received payment failed event: RouteNotFound", "FAILURE_REASON_NO_ROUTE"])(
+    "that Alby Hub's node gave up (%s) has failed, in its one code for everything",
+    async (message) => {
+      wallet.on("pay_invoice", () => ({ error: { code: "INTERNAL", message } }));
+      wallet.on("lookup_invoice", () => transaction({ state: "failed" }));
+      expect(await node.pay(payment)).toEqual({ kind: "failed", reason: "failed" });
+      expect(await node.lookupPayment(HASH)).toEqual({ kind: "failed", reason: "failed" });
+      wallet.on("lookup_invoice", () => transaction({ state: "pending" }));
+      expect(await node.pay(payment)).toEqual({ kind: "in_flight" });
+    },
+  );
+
+  test.each(["context canceled", "NodeError: DuplicatePayment", "rpc error: FAILURE_REASON_NONE"])(
+    "of which its node did not say so (%s) may be out, although it is called failed",
+    async (message) => {
+      wallet.on("pay_invoice", () => ({ error: { code: "INTERNAL", message } }));
+      wallet.on("lookup_invoice", () => transaction({ state: "failed" }));
+      expect((await node.pay(payment)).kind).toBe("unknown");
+      expect((await node.lookupPayment(HASH)).kind).toBe("unknown");
+    },
+  );
+
   test("that failed by the wallet's word is no failure while the wallet shows it under way or paid", async () => {
     wallet.on("pay_invoice", () => ({ error: { code: "PAYMENT_FAILED", message: "timeout" } }));
     wallet.on("lookup_invoice", () => transaction({ state: "pending" }));

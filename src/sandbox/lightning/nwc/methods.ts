@@ -35,9 +35,9 @@ const MAX_LIST = 50;
 const DEFAULT_EXPIRY_SECONDS = 86_400;
 const FAILURES: Readonly<Record<FailureReason, readonly [code: string, message: string]>> = {
   NONE: ["INTERNAL", "unknown"],
-  TIMEOUT: ["PAYMENT_FAILED", "received payment failed event: TIMEOUT"],
-  NO_ROUTE: ["PAYMENT_FAILED", "received payment failed event: RouteNotFound"],
-  INCORRECT_PAYMENT_DETAILS: ["PAYMENT_FAILED", "received payment failed event: RecipientRejected"],
+  TIMEOUT: ["INTERNAL", "received payment failed event: TIMEOUT"],
+  NO_ROUTE: ["INTERNAL", "received payment failed event: RouteNotFound"],
+  INCORRECT_PAYMENT_DETAILS: ["INTERNAL", "received payment failed event: RecipientRejected"],
   INSUFFICIENT_BALANCE: ["INSUFFICIENT_BALANCE", "Insufficient balance remaining to make the requested payment"],
 };
 
