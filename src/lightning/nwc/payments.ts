@@ -14,7 +14,7 @@ import { readInvoice } from "../bolt11.ts";
 import type { KeptRequest, Outbox } from "../outbox.ts";
 import type { MayPay, Payment, PaymentHash, PaymentOutcome, PaymentState } from "../port.ts";
 import type { NwcAnswer, Sealed } from "./client.ts";
-import { outcomeOf } from "./transactions.ts";
+import { EXPIRED, outcomeOf } from "./transactions.ts";
 import type { Wallet } from "./wallet.ts";
 
 const PAY = "pay_invoice";
@@ -25,6 +25,8 @@ const MAY_COME_LATE_MS = 10 * 60_000;
 
 /** A wallet that was away finds old requests when it is back. So long it must have gone on knowing nothing before that is believed. */
 const COME_BACK_MS = 60_000;
+/** No receiver holds a payment for longer: time locks of 2,016 blocks at most, and some days for slow ones. */
+const MAX_HELD_MS = 21 * 24 * 3_600_000;
 /** How much earlier than it was sent the wallet may say that a payment was begun. */
 const CLOCK_SKEW_MS = 10 * 60_000;
 
@@ -198,10 +200,22 @@ export class NwcPayments {
     const transaction = await this.#wallet.lookup(hash);
     if (transaction !== null && transaction.type !== "outgoing") return { kind: "unknown", reason: "wrong_payment" };
     if (transaction !== null) this.#findsPayments = true;
-    const shown = transaction && outcomeOf(transaction);
+    const shown = transaction && this.#unlessTooOld(hash, outcomeOf(transaction));
     const outcome = shown === null || shown.kind === "failed" ? ((await this.#listed(hash)) ?? shown) : shown;
     if (outcome !== null && outcome.kind !== "failed") this.#missing.delete(hash);
     return outcome;
+  }
+
+  /**
+   * Alby Hub calls "expired" what is out and what failed alike, and once its invoice is over it never says which. What has not settled when no
+   * time lock can last any more, has failed.
+   */
+  #unlessTooOld(hash: PaymentHash, outcome: PaymentOutcome): PaymentOutcome {
+    if (outcome.kind !== "unknown" || outcome.reason !== EXPIRED) return outcome;
+    const kept = this.#outbox.get(hash);
+    return kept !== null && this.#wallet.world.now() - kept.sentAt > MAX_HELD_MS
+      ? { kind: "failed", reason: EXPIRED }
+      : outcome;
   }
 
   /**
@@ -215,7 +229,7 @@ export class NwcPayments {
     let found: PaymentOutcome | null = null;
     for await (const transaction of this.#wallet.list({ type: "outgoing", unpaid: true, from })) {
       if (transaction.type !== "outgoing" || transaction.paymentHash !== hash) continue;
-      const outcome = outcomeOf(transaction);
+      const outcome = this.#unlessTooOld(hash, outcomeOf(transaction));
       if (outcome.kind === "succeeded") return outcome;
       if (found === null || found.kind === "failed" || outcome.kind === "in_flight") found = outcome;
     }

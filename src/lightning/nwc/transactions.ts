@@ -26,6 +26,9 @@ export interface Transaction {
   readonly description: string | null;
 }
 
+/** Why nothing is known of what may be out or may have failed. */
+export const EXPIRED = "expired";
+
 const STATES = ["pending", "settled", "accepted", "expired", "failed"] as const;
 
 /** Null when a field that is always there is wrong. */
@@ -76,7 +79,7 @@ export function outcomeOf({ paymentHash, preimage: shown, state, feesMsats, sett
       return { kind: "unknown", reason: "wrong_preimage" };
     // Alby Hub says so of whatever has not settled when its invoice is over, also of what is under way.
     case "expired":
-      return { kind: "unknown", reason: "expired" };
+      return { kind: "unknown", reason: EXPIRED };
     case null:
       return settledAt === null ? { kind: "in_flight" } : { kind: "unknown", reason: "no_proof" };
   }

@@ -329,6 +329,22 @@ test("a wallet that was away with the second request is waited for like with the
   expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
 });
 
+test("what the wallet calls expired has failed when no receiver can hold it any more, and not before", async () => {
+  wallet.on("pay_invoice", () => undefined);
+  await losing();
+  wallet.on("lookup_invoice", () => transaction({ state: "pending" }));
+  expect(await node.lookupPayment(HASH)).toEqual({ kind: "in_flight" });
+  wallet.on("lookup_invoice", () => transaction({ state: "expired" }));
+  for (let day = 0; day < 21; day++) {
+    expect(await node.lookupPayment(HASH)).toEqual({ kind: "unknown", reason: "expired" });
+    wallet.forward(86_400);
+  }
+  expect(await wallet.client(outbox).lookupPayment(HASH)).toEqual({ kind: "failed", reason: "expired" });
+  // It settled after all, in time.
+  wallet.on("lookup_invoice", () => transaction({ state: "settled", preimage: PREIMAGE, settled_at: 2 }));
+  expect(await node.lookupPayment(HASH)).toMatchObject({ kind: "succeeded" });
+});
+
 describe("a wallet that may only receive", () => {
   test.each([
     [
