@@ -397,6 +397,17 @@ describe("look-up of a payment", () => {
   });
 });
 
+test.each([
+  "wallet locked, unlock it to enable full RPC access",
+  "the RPC server is in the process of starting up, but not yet ready to accept calls",
+  "waiting to start, RPC services not available",
+])("a node that looks at no macaroon yet (%s) says nothing of its rights", async (message) => {
+  lnd.on(SEND, () => streamFailure(500, 2, message));
+  await expect(lnd.node.mayPay()).rejects.toThrow(NodeUnavailable);
+  lnd.on(SEND, () => streamFailure(500, 2, "invalid vertex length of 0, want 33"));
+  expect(await lnd.node.mayPay()).toEqual({ ok: true });
+});
+
 function sha256(hex: string): string {
   return createHash("sha256").update(Buffer.from(hex, "hex")).digest("hex");
 }
