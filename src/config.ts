@@ -2,7 +2,6 @@
  * Environment -> typed configuration. Every setting stands in one table with its words for `.env.example`; every mistake is reported
  * at once, at boot, and never with a secret's value. A secret may come from a file: `NAME_FILE=/run/secrets/name`.
  */
-import { readFileSync, statSync } from "node:fs";
 import { DEFAULT_POLICY, type Policy, policyFault } from "../actors/order/policy.ts";
 import { AddressSet } from "./api/address.ts";
 import { parseRootKeys } from "./l402/keys.ts";
@@ -14,6 +13,7 @@ import { LOG_LEVELS, type LogLevel } from "./ops/logs.ts";
 import { type Multiplier, parseMultiplier } from "./pricing/quote.ts";
 import { DEFAULT_CALLS_PER_SECOND } from "./provider/budget.ts";
 import type { BanRules } from "./provider/guard.ts";
+import { readAtMost } from "./read-at-most.ts";
 
 export interface Setting {
   readonly name: string;
@@ -475,7 +475,8 @@ class Reader {
   macaroon(name: Name): string {
     const direct = this.#env[name]?.trim();
     const bytes = direct ? null : this.#fromFile(name);
-    const text = direct || bytes?.toString("latin1").trim() || "";
+    // An editor's byte order mark before hex is white space; binary, which is no UTF-8, stays as it is.
+    const text = direct || bytes?.toString("utf8").trim() || "";
     if (text === "" || /^(?:[0-9a-f]{2})+$/i.test(text)) return text.toLowerCase();
     return bytes ? bytes.toString("hex") : this.wrong(name, "hex", "");
   }
@@ -543,13 +544,13 @@ class Reader {
 
   #readFile(name: string, path: string): Buffer | null {
     try {
-      if (statSync(path).size > MAX_FILE) {
+      const bytes = readAtMost(path, MAX_FILE + 1);
+      if (bytes.length > MAX_FILE) {
         this.problems.push(`${name} names a file of more than ${MAX_FILE} bytes: "${path}"`);
         return null;
       }
-      const bytes = readFileSync(path);
-      // An empty secret would count as unset, and a shop start as a sandbox.
-      if (bytes.length === 0) this.problems.push(`${name} names an empty file: "${path}"`);
+      // An empty secret would count as unset, and a shop start as a sandbox. A line break alone is what an unset variable leaves in a file.
+      if (bytes.toString("utf8").trim() === "") this.problems.push(`${name} names an empty file: "${path}"`);
       return bytes;
     } catch {
       this.problems.push(`${name} names a file that cannot be read: "${path}"`);

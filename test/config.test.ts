@@ -276,6 +276,30 @@ describe("secrets from files", () => {
     expect(problems({ ROOT_KEY_FILE: huge })[0]).toStartWith("ROOT_KEY_FILE names a file of more than 65536 bytes");
     const { HEROSMS_API_KEY: _, LIGHTNING_URL: __, LIGHTNING_MACAROON: ___, ...none } = REAL;
     expect(problems({ ...none, HEROSMS_API_KEY_FILE: file("empty-key", "") })).toHaveLength(1);
+    expect(problems({ ROOT_KEY_FILE: "/dev/zero" })[0]).toStartWith("ROOT_KEY_FILE names a file of more than 65536");
+  });
+
+  test.each([
+    ["a line break", "\n"],
+    ["a line break of Windows", "\r\n"],
+    ["blanks", "  "],
+    ["a byte order mark", "\ufeff"],
+  ])("that hold only %s are empty: no shop starts as a sandbox for it", (_, blank) => {
+    const path = file("blank", blank);
+    const both = problems({ LIGHTNING_URL_FILE: path, HEROSMS_API_KEY_FILE: path }).join("\n");
+    expect(both).toContain("LIGHTNING_URL_FILE names an empty file");
+    expect(both).toContain("HEROSMS_API_KEY_FILE names an empty file");
+    expect(problems({ ...REAL, LIGHTNING_MACAROON: "", LIGHTNING_MACAROON_FILE: path })).not.toEqual([]);
+    expect(problems({ ROOT_KEY_FILE: path })).toHaveLength(1);
+  });
+
+  test("may come through a pipe", async () => {
+    const program = `import { loadConfig } from ${JSON.stringify(join(import.meta.dir, "../src/config.ts"))};
+      const loaded = loadConfig({ METRICS_TOKEN_FILE: "/dev/stdin" });
+      console.log(loaded.ok && loaded.config.metricsToken);`;
+    const words = `(printf piped-; sleep 0.05; echo a-token-of-22-letters) | "$0" -e "$1"`;
+    const child = Bun.spawn(["sh", "-c", words, process.execPath, program], { stdout: "pipe" });
+    expect(await new Response(child.stdout).text()).toBe("piped-a-token-of-22-letters\n");
   });
 
   const { LIGHTNING_MACAROON: _, ...withoutMacaroon } = REAL;
@@ -288,6 +312,8 @@ describe("secrets from files", () => {
     const bytes = Uint8Array.of(2, 1, 0x0a, 0xff, 0x80, 0x20);
     expect(macaroonOf({ LIGHTNING_MACAROON_FILE: file("admin.macaroon", bytes) })).toBe("02010aff8020");
     expect(macaroonOf({ LIGHTNING_MACAROON_FILE: file("admin.hex", "02010AFF8020\n") })).toBe("02010aff8020");
+    const marked = file("marked.hex", "\ufeff02010aff8020\r\n");
+    expect(macaroonOf({ LIGHTNING_MACAROON_FILE: marked })).toBe("02010aff8020");
     expect(macaroonOf({ LIGHTNING_MACAROON: "", LIGHTNING_MACAROON_FILE: file("again", bytes) })).toBe("02010aff8020");
     expect(problems({ ...REAL, LIGHTNING_MACAROON: "AgEKbG5k" })).toContain("LIGHTNING_MACAROON must be hex");
   });
