@@ -3,6 +3,7 @@
  * than the request it tells of. A `kill -9` can take the last of them with it; a crash or an exit cannot, and lines that matter do
  * not wait (`flush`). The books are the journal, not the log.
  */
+import type { EventEmitter } from "node:events";
 import pino from "pino";
 
 export interface LogDestination {
@@ -23,10 +24,31 @@ const MOST_BYTES_OF_A_CHARACTER = 3;
 /** How long a line may wait for others; real time, whatever a sandbox's clock does. */
 export const LOG_WAITS_MS = 10;
 
-/** @param later runs what it is given after `LOG_WAITS_MS` of real time */
+/** While nothing can be written, the first lines are kept up to this: a disk that is full for hours must not fill the memory. */
+const MOST_KEPT = 1024 * 1024;
+
+/**
+ * Never throws: the service does its work also when its log cannot be written, and says so on standard error.
+ * @param later runs what it is given after `LOG_WAITS_MS` of real time
+ */
 export function standardOutput(later: (run: () => void) => void): LogDestination {
   // Of this mode the types know nothing.
-  const output = pino.destination({ dest: 1, sync: true, contentMode: "buffer" }) as unknown as Output;
+  const settings = { dest: 1, sync: true, contentMode: "buffer", maxLength: MOST_KEPT } as const;
+  const output = pino.destination(settings) as unknown as Output & Pick<EventEmitter, "on">;
+  let failing = false;
+  let lost = false;
+  output.on("drop", () => {
+    lost = true;
+  });
+  output.on("error", (error: NodeJS.ErrnoException) => {
+    if (!failing) console.error(`The log cannot be written: ${error.code ?? error.message}`);
+    failing = true;
+  });
+  output.on("write", () => {
+    if (failing) console.error(`The log is written again${lost ? "; lines are missing" : ""}`);
+    failing = false;
+    lost = false;
+  });
   const gathered = gather(output, later);
   process.on("exit", gathered.flush);
   return gathered;

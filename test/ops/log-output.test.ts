@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
-import { join } from "node:path";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { gather } from "../../src/ops/log-output.ts";
 
 function gathering() {
@@ -88,4 +90,36 @@ test("a warning is written although the process is killed", async () => {
   const text = await new Response(child.stdout).text();
   await child.exited;
   expect(text.trim().split("\n")).toHaveLength(2);
+});
+
+test("a log that cannot be written is nobody's trouble but its reader's", async () => {
+  const end = "log.error('urgent'); log.info('later'); console.error('alive'); process.exit(0)";
+  const child = Bun.spawn(["sh", "-c", 'exec "$0" -e "$1" >/dev/full', process.execPath, program(end)], {
+    stderr: "pipe",
+  });
+  expect(await new Response(child.stderr).text()).toBe("The log cannot be written: ENOSPC\nalive\n");
+  expect(await child.exited).toBe(0);
+});
+
+test("while nothing can be written little is kept; once it can, whole lines go on", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "l402-log-")), "log");
+  // A limit on the size of files takes the place of a full disk; emptying it, as copytruncate does, of room.
+  const end = `
+    const { truncateSync } = await import("node:fs");
+    const flood = (n) => { for (let k = 0; k < n; k++) log.error({ k }, "x ".repeat(1000)); };
+    flood(1000);
+    console.error("alive");
+    truncateSync(process.argv[1], 0);
+    log.error("room");
+    process.exit(0);
+  `;
+  const words = `ulimit -f 64; exec "$0" -e "$1" "$2" >>"$2"`;
+  const child = Bun.spawn(["sh", "-c", words, process.execPath, program(end), file], { stderr: "pipe" });
+  const said = await new Response(child.stderr).text();
+  expect(await child.exited).toBe(0);
+  expect(said).toStartWith("The log cannot be written: EFBIG\nalive\nThe log is written again; lines are missing\n");
+  const lines = readFileSync(file, "utf8").split("\n");
+  rmSync(dirname(file), { recursive: true });
+  expect(lines.length).toBeGreaterThan(2);
+  for (const line of lines.slice(1, -2)) expect(JSON.parse(line)).toMatchObject({ level: "error" });
 });
