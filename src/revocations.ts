@@ -16,19 +16,25 @@ const CHECK_MS = 2_000;
 export class RevocationFile implements Revocations {
   readonly #path: string;
   readonly #world: Pick<World, "now">;
+  readonly #failed: (error: unknown) => void;
+  #failing = false;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #size = -1;
   #generations = new Map<string, number>();
 
-  /** @throws Error when the file is there and cannot be read. */
-  constructor(dataDir: string, world: Pick<World, "now">) {
+  /**
+   * @param failed hears of it once when the file, later, cannot be read; what is known of it stands until it can.
+   * @throws Error when the file is there and cannot be read.
+   */
+  constructor(dataDir: string, world: Pick<World, "now">, failed: (error: unknown) => void = () => {}) {
     this.#path = join(dataDir, FILE);
     this.#world = world;
+    this.#failed = failed;
     this.#refresh();
   }
 
   generationOf(orderId: string): number {
-    if (Math.abs(this.#world.now() - this.#checkedAt) >= CHECK_MS) this.#refresh();
+    if (Math.abs(this.#world.now() - this.#checkedAt) >= CHECK_MS) this.#lookAgain();
     return this.#generations.get(orderId) ?? 0;
   }
 
@@ -43,6 +49,17 @@ export class RevocationFile implements Revocations {
   /** Whether the last line was not finished, by a power cut: what is added to it would not count. */
   #isTorn(): boolean {
     return existsSync(this.#path) && !/(?:^|\n)$/.test(readFileSync(this.#path, "utf8"));
+  }
+
+  /** Whoever happens to ask must not be the one who is refused for it. */
+  #lookAgain(): void {
+    try {
+      this.#refresh();
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#failed(error);
+      this.#failing = true;
+    }
   }
 
   /** The file only grows, so its size tells whether there is news. A file that vanished takes no revocation back. */

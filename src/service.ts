@@ -61,7 +61,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       log.warn("METRICS_TOKEN is not set: behind a proxy on this machine, anybody could read /metrics");
     }
     const metrics = new Metrics();
-    const revocations = new RevocationFile(config.dataDir, world);
+    const revocations = new RevocationFile(config.dataDir, world, (error) =>
+      log.error({ err: error }, "revoked.txt cannot be read: credentials that were revoked since are still good"),
+    );
     const app = assemble({ world, log, metrics, config, names, peers, journal, bound, keys, revocations });
     const api = createApi({
       desk: app.desk,

@@ -1,5 +1,15 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { appendFileSync, chownSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { presentedAs } from "../src/l402/authorization.ts";
@@ -60,6 +70,26 @@ describe("the file of revocations", () => {
     rmSync(join(dir, "revoked.txt"));
     now += 2_000;
     expect(file.generationOf(ORDER)).toBe(1);
+  });
+
+  test("keeps what it knows while the file cannot be read, and says so once", () => {
+    const dir = newDir();
+    const path = join(dir, "revoked.txt");
+    let now = 0;
+    let told = 0;
+    const file = new RevocationFile(dir, { now: () => now }, () => told++);
+    file.revoke(ORDER);
+    rmSync(path);
+    mkdirSync(path);
+    for (let n = 0; n < 3; n++) {
+      now += 2_000;
+      expect(file.generationOf(ORDER)).toBe(1);
+    }
+    expect(told).toBe(1);
+    rmdirSync(path);
+    writeFileSync(path, `${ORDER}\n${OTHER}\n`);
+    now += 2_000;
+    expect([file.generationOf(ORDER), file.generationOf(OTHER)]).toEqual([1, 1]);
   });
 
   test("a line that a power cut tore takes none of the next one with it", () => {
