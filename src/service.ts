@@ -56,7 +56,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   try {
     const expected = { providerAccount: peers.provider.accountFingerprint(), sandbox: peers.sandbox };
     const bound = await orStopped(bind(world, journal.store, peers.node, expected), stopping);
-    const keys = loadRootKeys(world, config.dataDir, config.rootKey);
+    const keys = loadRootKeys(world, config.dataDir, config.rootKey, () => {
+      const orders = journal.db.query("SELECT 1 FROM orders LIMIT 1").get();
+      if (orders) log.error("a new root.key was made: the credentials of the orders that are here open nothing");
+    });
     if (config.metricsToken === null && !peers.sandbox) {
       log.warn("METRICS_TOKEN is not set: behind a proxy on this machine, anybody could read /metrics");
     }

@@ -1,9 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { loadRootKeys } from "../src/keyfile.ts";
+import { existingRootKeys, loadRootKeys } from "../src/keyfile.ts";
 import { encodeIdentifier } from "../src/l402/identifier.ts";
 import type { RootKeys } from "../src/l402/keys.ts";
 import { ManualWorld } from "./support/manual-world.ts";
@@ -58,8 +68,26 @@ describe("root keys", () => {
     const half = "ab".repeat(31);
     writeFileSync(join(dir, "root.key"), half);
     const load = () => loadRootKeys(new ManualWorld(), dir, null);
-    expect(load).toThrow('ROOT_KEY: Root key 1 is not "kid:<64 hex digits>"');
+    expect(load).toThrow(`Cannot use "${join(dir, "root.key")}": Root key 1 is not "kid:<64 hex digits>"`);
     expect(load).not.toThrow(half);
     expect(readFileSync(join(dir, "root.key"), "utf8")).toBe(half);
+  });
+
+  test("behind a link whose disk is not mounted are waited for, not made anew", () => {
+    const path = join(dir, "root.key");
+    symlinkSync(join(dir, "mount", "root.key"), path);
+    for (const load of [loadRootKeys.bind(null, new ManualWorld()), existingRootKeys]) {
+      expect(() => load(dir, null)).toThrow(`Cannot use "${path}": ENOENT`);
+    }
+    expect(readlinkSync(path)).toBe(join(dir, "mount", "root.key"));
+    mkdirSync(join(dir, "mount"));
+    writeFileSync(join(dir, "mount", "root.key"), `0:${"ab".repeat(32)}\n`);
+    expect(derived(loadRootKeys(new ManualWorld(), dir, null))).not.toBeNull();
+  });
+
+  test("that are made are told of", () => {
+    let made = 0;
+    for (let n = 0; n < 2; n++) loadRootKeys(new ManualWorld(), dir, null, () => made++);
+    expect(made).toBe(1);
   });
 });

@@ -32,6 +32,19 @@ test("no file of the data directory can be read by other users, also where the d
   }
 });
 
+test("a root.key that is made anew beside orders is an alarm", async () => {
+  const dataDir = newDir();
+  const alarm = "a new root.key was made";
+  const first = await startServer({ dataDir });
+  await first.challenge({ service: "tg", country: "US" });
+  await first.stop();
+  expect(first.output()).not.toContain(alarm);
+  rmSync(join(dataDir, "root.key"));
+  const second = await startServer({ dataDir });
+  await second.stop();
+  expect(second.output()).toContain(alarm);
+});
+
 describe("the configuration", () => {
   const refused = async (env: Record<string, string>) => {
     const { code, output } = await runToEnd({ DATA_DIR: newDir(), ...env });
