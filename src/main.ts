@@ -2,6 +2,7 @@
  * The entry of the program and of the single-file build: reads the environment, starts the sandbox when nothing real is configured, starts
  * the service, and ends both in order.
  */
+import { SQLiteError } from "bun:sqlite";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { RealWorld } from "../actors/runtime/world.ts";
@@ -9,7 +10,7 @@ import { rebindProvider } from "./binding.ts";
 import { checkLightning } from "./check-lightning.ts";
 import { readCommandLine } from "./command-line.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { openJournal, upgradeFrom } from "./database.ts";
+import { openJournal, UnusableFile, upgradeFrom } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
 import { nativeCurve } from "./lightning/curve.ts";
 import { AlreadyRunning, lockDataDir } from "./lock.ts";
@@ -51,6 +52,18 @@ async function main(args: readonly string[]): Promise<number> {
     const { problems } = loadNames(config);
     return problems.length > 0 ? mistakes(problems) : print("The configuration is good");
   }
+  if (command === undefined) return serve(config);
+  try {
+    return await perform(command, rest, config);
+  } catch (error) {
+    // A file that cannot be used is for the operator to mend: a stack would hide which.
+    if (!isOfFiles(error)) throw error;
+    console.error(error.message);
+    return 2;
+  }
+}
+
+async function perform(command: string, rest: readonly string[], config: Config): Promise<number> {
   if (command === "check-lightning") return checkLightning(rest, config, await clockOffset(config), sandboxFor);
   if (command === "doctor") return doctor(rest, config);
   if (command === "backup" || command === "restore") {
@@ -59,9 +72,11 @@ async function main(args: readonly string[]): Promise<number> {
     return run(rest, { dataDir: config.dataDir, now, out: (line) => console.log(line) });
   }
   if (command === "macaroon") return macaroon(rest, config);
-  if (command === "rebind-provider") return rebind(config);
-  return serve(config);
+  return rebind(config);
 }
+
+const isOfFiles = (error: unknown): error is Error =>
+  error instanceof UnusableFile || error instanceof SQLiteError || (error instanceof Error && "syscall" in error);
 
 /** Where the server of this environment is reached from this machine, whatever else the environment gets wrong. */
 function ownUrl(host = "", port = ""): string {

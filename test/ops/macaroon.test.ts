@@ -1,6 +1,6 @@
 /** What the `macaroon` command refuses; what it does is tried beside a running server in test/e2e. */
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NOTHING_REVOKED } from "../../src/l402/revocations.ts";
@@ -48,4 +48,20 @@ test("nothing is revoked where there is no data directory, and none is made", as
   const { code, output } = await runToEnd({ DATA_DIR: dataDir }, ["macaroon", "revoke", ORDER]);
   expect({ code, output }).toEqual({ code: 2, output: `No directory "${dataDir}"\n` });
   expect(existsSync(dataDir)).toBe(false);
+});
+
+test("a file that cannot be used is named, without a stack", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "l402-macaroon-"));
+  const run = (verb: string) => runToEnd({ DATA_DIR: dataDir }, ["macaroon", verb, ORDER]);
+  try {
+    const key = join(dataDir, "root.key");
+    writeFileSync(key, "torn");
+    const damaged = `Cannot use "${key}": Root key 1 is not "kid:<64 hex digits>"\n`;
+    expect(await run("mint")).toEqual({ code: 2, output: damaged });
+    mkdirSync(join(dataDir, "revoked.txt"));
+    const { code, output } = await run("revoke");
+    expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(/^EISDIR: .*\n$/) });
+  } finally {
+    rmSync(dataDir, { recursive: true });
+  }
 });
