@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { manifestPath, parseManifest } from "../../src/ops/backup/manifest.ts";
 import { runBackup } from "../../src/ops/backup.ts";
 import { runDoctor } from "../../src/ops/doctor.ts";
+import { outcomeOf } from "../support/spawn.ts";
 import { Lives, SECRETS } from "./doctor-life.ts";
 
 let lives: Lives;
@@ -143,5 +144,23 @@ describe("a backup is refused", () => {
     expect(runBackup([file], { dataDir, now: 0, out: (line) => lines.push(line) })).toBe(2);
     expect(lines).toEqual(["No backup was made: SQLITE_NOTADB"]);
     expect(readdirSync(room)).toEqual(["broken"]);
+  });
+
+  test("that the disk has no room for leaves nothing behind", async () => {
+    // More than is kept in memory until the end.
+    for (let n = 0; n < 40; n++)
+      lives.journal.db.run("INSERT INTO meta VALUES (?, hex(zeroblob(500000)))", [`much ${n}`]);
+    lives.journal.close();
+    const main = join(import.meta.dir, "../../src/main.ts");
+    const words = 'ulimit -f "$1"; exec "$2" "$3" backup "$4"';
+    const blocks = String(Math.floor(statSync(join(lives.dataDir, "orders.sqlite")).size / 2 / 512));
+    const child = Bun.spawn(["sh", "-c", words, "sh", blocks, process.execPath, main, join(room, "a.sqlite")], {
+      env: { PATH: process.env.PATH ?? "", DATA_DIR: lives.dataDir },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const { out, code } = await outcomeOf(child);
+    expect({ code, out }).toEqual({ code: 2, out: expect.stringMatching(/^No backup was made: SQLITE_/) });
+    expect(readdirSync(room)).toEqual([]);
   });
 });

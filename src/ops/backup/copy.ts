@@ -41,8 +41,8 @@ interface SchemaRow {
 export function copyDatabase(from: string, to: string, mark: Mark): Copied {
   const db = new Database(to, constants.SQLITE_OPEN_READWRITE | constants.SQLITE_OPEN_URI);
   try {
-    // The file counts for nothing until its manifest is there: no journal, and one sync at the end.
-    for (const pragma of ["journal_mode = OFF", "synchronous = OFF", `cache_size = -${CACHE_KIB}`])
+    // The file counts for nothing until its manifest is there: no journal beside it (Bun's SQLite takes OFF for DELETE), and one sync at the end.
+    for (const pragma of ["journal_mode = MEMORY", "synchronous = OFF", `cache_size = -${CACHE_KIB}`])
       db.run(`PRAGMA ${pragma}`);
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     db.run(`ATTACH '${pathToFileURL(from).href.replaceAll("'", "''")}?mode=ro' AS source`);
