@@ -151,7 +151,7 @@ function markFile(file: string, takenAt: string): string {
     const at = (value: string) => `unixepoch(${value} ->> '$.takenAt', 'subsec')`;
     db.run(
       `INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
-       WHERE coalesce(${at("excluded.value")} < ${at("meta.value")}, TRUE)`,
+       WHERE coalesce(${at("excluded.value")} < ${at("meta.value")}, ${at("meta.value")} IS NULL)`,
       [META_BACKUP, JSON.stringify({ takenAt })],
     );
     const mark = "SELECT value ->> '$.takenAt' AS time FROM meta WHERE key = ?";

@@ -131,6 +131,15 @@ test("a copy that was not made by backup can be marked", () => {
   expect(loss(target())?.takenAt).toBe(Date.UTC(2026, 0, 31, 3));
 });
 
+test("a mark of a time that no calendar has never takes the place of one", () => {
+  writeFileSync(
+    manifestPath(file),
+    readFileSync(manifestPath(file), "utf8").replace(/"takenAt": "\d{4}-\d\d/, '"takenAt": "2026-13'),
+  );
+  expect(restore(file).code).toBe(0);
+  expect(loss(target())).toEqual({ takenAt: lives.world.now(), matchedAt: null });
+});
+
 test.each([
   ["that no calendar has", () => "2026-13-45T99:00:00Z"],
   ["on a day that a month does not have", () => "2026-02-30T03:00:00Z"],
@@ -289,6 +298,11 @@ describe("nothing is restored", () => {
     ["from a file that is not there", () => rmSync(file), "no file"],
     ["without a manifest", () => rmSync(manifestPath(file)), "was not finished"],
     ["with a manifest that makes no sense", () => changed(() => "{}"), "makes no sense"],
+    [
+      "with a time that is none",
+      () => changed((text) => text.replace(/"takenAt": "[^"]*/, '"takenAt": "then')),
+      "no sense",
+    ],
     ["when the file is not the one of the manifest", () => appendFileSync(file, "x"), "not the file"],
     ["of a newer program", () => changed((text) => text.replace(/"schema": \d+/, '"schema": 99')), "newer program"],
   ])("%s", (_, spoil, words) => {

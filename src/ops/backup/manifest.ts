@@ -8,7 +8,7 @@ export const Manifest = Type.Object({
   /** Version of the program, and of the database's schema. */
   program: Type.String(),
   schema: Type.Integer(),
-  takenAt: Type.String(),
+  takenAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$" }),
   /** Newest order or posting; ISO-8601, null in an empty database. */
   newestAt: Type.Union([Type.String(), Type.Null()]),
   network: Type.Union([Type.String(), Type.Null()]),
