@@ -543,17 +543,19 @@ class Reader {
   }
 
   #readFile(name: string, path: string): Buffer | null {
+    // What is no path may be the secret itself, put there by mistake.
+    const which = /^\.{0,2}\//.test(path) ? `: "${path}"` : "";
     try {
       const bytes = readAtMost(path, MAX_FILE + 1);
       if (bytes.length > MAX_FILE) {
-        this.problems.push(`${name} names a file of more than ${MAX_FILE} bytes: "${path}"`);
+        this.problems.push(`${name} names a file of more than ${MAX_FILE} bytes${which}`);
         return null;
       }
       // An empty secret would count as unset, and a shop start as a sandbox. A line break alone is what an unset variable leaves in a file.
-      if (bytes.toString("utf8").trim() === "") this.problems.push(`${name} names an empty file: "${path}"`);
+      if (bytes.toString("utf8").trim() === "") this.problems.push(`${name} names an empty file${which}`);
       return bytes;
     } catch {
-      this.problems.push(`${name} names a file that cannot be read: "${path}"`);
+      this.problems.push(`${name} names a file that cannot be read${which}`);
       return null;
     }
   }

@@ -293,6 +293,17 @@ describe("secrets from files", () => {
     expect(problems({ ROOT_KEY_FILE: path })).toHaveLength(1);
   });
 
+  test("are not shown when they stand where the file's path should", () => {
+    const wallet = "nostr+walletconnect://b889ff?relay=wss%3A%2F%2Frelay.example.com&secret=4343";
+    const key = `0:${"ab".repeat(32)}`;
+    const found = problems({ ...REAL, LIGHTNING_URL: "", LIGHTNING_URL_FILE: wallet, ROOT_KEY_FILE: key });
+    expect(found).toContain("LIGHTNING_URL_FILE names a file that cannot be read");
+    expect(found).toContain("ROOT_KEY_FILE names a file that cannot be read");
+    expect(problems({ ROOT_KEY_FILE: "./missing" })).toEqual([
+      'ROOT_KEY_FILE names a file that cannot be read: "./missing"',
+    ]);
+  });
+
   test("may come through a pipe", async () => {
     const program = `import { loadConfig } from ${JSON.stringify(join(import.meta.dir, "../src/config.ts"))};
       const loaded = loadConfig({ METRICS_TOKEN_FILE: "/dev/stdin" });
