@@ -21,7 +21,7 @@ import { runHealthcheck } from "./ops/healthcheck.ts";
 import { LOG_WAITS_MS, standardOutput } from "./ops/log-output.ts";
 import { createLog, type Log } from "./ops/logs.ts";
 import { runMacaroon } from "./ops/macaroon.ts";
-import { runRestore } from "./ops/restore.ts";
+import { removeUnfinished, runRestore } from "./ops/restore.ts";
 import { addressesOf, createPeers } from "./peers.ts";
 import { RevocationFile } from "./revocations.ts";
 import { readClockOffset } from "./sandbox/clock.ts";
@@ -182,6 +182,7 @@ async function serve(config: Config): Promise<number> {
   try {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
     const unlock = lockDataDir(config.dataDir);
+    removeUnfinished(config.dataDir);
     const exitCode = await run(config, names);
     unlock();
     return exitCode;

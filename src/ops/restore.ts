@@ -42,6 +42,9 @@ const COPIES_OF_UPGRADE = 4;
 /** Ends of the names of files that belong to a database, and are taken for those of whatever takes its place. */
 const BESIDE = ["-journal", "-wal", "-shm"] as const;
 
+/** How long those may go on that read the database which is to be replaced. */
+const READERS_MS = 2_000;
+
 /** Said instead of a result. */
 class Problem extends Error {}
 /** Said as it is: "nothing was restored" would be wrong, the mark stands. */
@@ -100,7 +103,7 @@ function restore(backup: string, manifest: Manifest, replace: boolean, { dataDir
   const copies = manifest.schema < SCHEMA_VERSION ? COPIES_OF_UPGRADE : 1;
   if (bavail * bsize < manifest.bytes * copies + SPARE_BYTES)
     throw new Problem(`not enough space in "${resolve(dataDir)}"`);
-  const half = `${target}.restoring`;
+  const half = halfOf(target);
   removeHalf(half);
   copyPrivate(backup, half);
   try {
@@ -120,6 +123,11 @@ function restore(backup: string, manifest: Manifest, replace: boolean, { dataDir
     throw error;
   }
 }
+
+/** What a killed restore left is a copy of the books that nothing else looks after. The lock is held. */
+export const removeUnfinished = (dataDir: string): void => removeHalf(halfOf(databaseIn(dataDir)));
+
+const halfOf = (target: string): string => `${target}.restoring`;
 
 /** With its journal: SQLite would play what a killed restore left of one into the next copy (SQLite, "Database File Format", 3). */
 function removeHalf(half: string): void {
@@ -211,17 +219,24 @@ function keepAside(target: string, now: Millis): string | null {
   return aside;
 }
 
-/** Everything into the one file. One that cannot be opened stays as it is. */
+/**
+ * Everything into the one file. One that cannot be opened stays as it is.
+ * @throws Problem while somebody reads: a restore that is killed between two renames would leave the database there without its log.
+ */
 function foldLog(file: string): void {
   try {
     const db = new Database(file);
     try {
+      db.run(`PRAGMA busy_timeout = ${READERS_MS}`);
       db.run("PRAGMA wal_checkpoint(TRUNCATE)");
       db.run("PRAGMA journal_mode = DELETE");
     } finally {
       db.close();
     }
   } catch (error) {
+    if (sqliteCode(error).startsWith("SQLITE_BUSY")) {
+      throw new Problem("another process reads the database (a doctor, a backup): run this again when it has ended");
+    }
     if (!isSqliteError(error)) throw error;
   }
 }

@@ -103,6 +103,22 @@ describe("a restored database", () => {
     expect(opened(join(dataDir, aside), orders)).toHaveLength(orders(lives.journal.db).length - 1);
   });
 
+  test("does not take the place of one that is being read: it could be left without its log", () => {
+    expect(restore(file).code).toBe(0);
+    const live = new Database(target());
+    live.run("PRAGMA journal_mode = WAL");
+    live.run("DELETE FROM orders WHERE id = ?", [idOf("stuck")]);
+    const reader = new Database(target(), { readonly: true });
+    reader.run("BEGIN");
+    const before = orders(reader);
+    live.close();
+    expect(restore(file, "--replace")).toEqual({ code: 2, text: expect.stringContaining("another process reads") });
+    reader.run("COMMIT");
+    reader.close();
+    expect(opened(target(), orders)).toEqual(before);
+    expect(restore(file, "--replace").code).toBe(0);
+  });
+
   test("takes the place of a file that is no database any more", () => {
     expect(restore(file).code).toBe(0);
     writeFileSync(target(), "broken");

@@ -1,7 +1,7 @@
 /** How the process starts, refuses to start, and stops. */
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withNumber } from "../../support/life.ts";
@@ -30,6 +30,13 @@ test("no file of the data directory can be read by other users, also where the d
   } finally {
     await server.stop();
   }
+});
+
+test("what a killed restore left beside the database goes at the next start", async () => {
+  const dataDir = newDir();
+  for (const end of ["", "-journal"]) writeFileSync(join(dataDir, `orders.sqlite.restoring${end}`), "+15550100");
+  await (await startServer({ dataDir })).stop();
+  expect(readdirSync(dataDir).filter((name) => name.includes("restoring"))).toEqual([]);
 });
 
 test("a root.key that is made anew beside orders is an alarm", async () => {
