@@ -183,6 +183,7 @@ describe("the systemd unit", () => {
   const hardening: [directive: string, value: string][] = [
     ["DynamicUser", "yes"],
     ["NoNewPrivileges", "yes"],
+    ["LimitCORE", "0"],
     ["CapabilityBoundingSet", ""],
     ["ProtectSystem", "strict"],
     ["ProtectHome", "yes"],
