@@ -1,4 +1,5 @@
 /** The part of the configuration that names the Lightning node and its secrets. Mistakes are collected like all others. */
+import { X509Certificate } from "node:crypto";
 import { NODE_URLS, type NodeAddress, type NodeKind, parseNodeUrl } from "./node.ts";
 
 /** A wallet connection is a secret as a whole, and has no other. */
@@ -27,7 +28,7 @@ const RUNE = /^[A-Za-z0-9_-]{43,}={0,2}$/;
 export function readNode(read: Reader, sandbox: boolean): NodeAddress {
   const url = sandbox ? null : parseNodeUrl(read.text("LIGHTNING_URL"));
   if (!sandbox && !url) read.wrong("LIGHTNING_URL", NODE_URLS, null);
-  const tlsCa = read.file("LIGHTNING_TLS_CERT_FILE");
+  const tlsCa = certificate(read);
   const rune = read.text("LIGHTNING_RUNE");
   const secrets = {
     lnd: read.macaroon("LIGHTNING_MACAROON"),
@@ -53,5 +54,18 @@ export function readNode(read: Reader, sandbox: boolean): NodeAddress {
       return { kind: "phoenixd", baseUrl, password: secrets.phoenixd };
     default:
       return { kind: "lnd", baseUrl, macaroonHex: secrets.lnd, tlsCa };
+  }
+}
+
+/** One that is none would make every call fail as if the node were not there. */
+function certificate(read: Reader): string | null {
+  // An editor's byte order mark is no part of it, and TLS would find no certificate behind it.
+  const text = read.file("LIGHTNING_TLS_CERT_FILE")?.replace(/^\ufeff/, "") ?? null;
+  if (text === null || text.trim() === "") return null;
+  try {
+    new X509Certificate(text);
+    return text;
+  } catch {
+    return read.wrong("LIGHTNING_TLS_CERT_FILE", "the path of a certificate in PEM", null);
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Config, envExample, loadConfig, SETTINGS, type Setting } from "../src/config.ts";
 import { NODE_KINDS, NODE_URLS } from "../src/node.ts";
 import { NODE_KINDS as LOOPBACK_KINDS } from "../src/sandbox/lightning/peer.ts";
+import { CERTIFICATE, KEY } from "./ops/certificates.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const REAL = { LIGHTNING_URL: "lnd+https://node:8080", LIGHTNING_MACAROON: "0201", HEROSMS_API_KEY: "key" };
@@ -329,10 +330,23 @@ describe("secrets from files", () => {
     expect(problems({ ...REAL, LIGHTNING_MACAROON: "AgEKbG5k" })).toContain("LIGHTNING_MACAROON must be hex");
   });
 
-  test("hold the node's certificate as it is", () => {
-    const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-    const { peers } = good({ ...REAL, LIGHTNING_TLS_CERT_FILE: file("tls.cert", pem) });
-    expect(peers).toMatchObject({ node: { tlsCa: pem } });
+  test("hold the node's certificate as it is, but for a byte order mark", () => {
+    for (const text of [CERTIFICATE, `${KEY}${CERTIFICATE}`, CERTIFICATE.replaceAll("\n", "\r\n")]) {
+      for (const mark of ["", "\ufeff"]) {
+        const { peers } = good({ ...REAL, LIGHTNING_TLS_CERT_FILE: file("tls.cert", mark + text) });
+        expect(peers).toMatchObject({ node: { tlsCa: text } });
+      }
+    }
+  });
+
+  test.each([
+    ["a key", KEY],
+    ["a page", "<html></html>"],
+    ["a torn certificate", CERTIFICATE.slice(0, 200)],
+    ["the binary form", new Uint8Array(Buffer.from(CERTIFICATE.replace(/-.*-/g, ""), "base64"))],
+  ])("that hold %s in the place of the node's certificate are a mistake", (_, text) => {
+    const found = problems({ ...REAL, LIGHTNING_TLS_CERT_FILE: file("no.cert", text) });
+    expect(found).toEqual(["LIGHTNING_TLS_CERT_FILE must be the path of a certificate in PEM"]);
   });
 });
 
