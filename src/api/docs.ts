@@ -96,11 +96,18 @@ const HIDDEN = { parse: "none", detail: { hide: true } } as const;
 
 const file = (path: string): Promise<string> => Bun.file(path).text();
 
-/** A document that is made on the first request and kept. */
+/** A document that is made on the first request and kept. One that could not be made is tried again at the next. */
 function document(contentType: string, make: () => Promise<string>): (call: Call) => Promise<Reply> {
   let made: Promise<Document> | null = null;
   return async ({ request }) => {
-    made ??= make().then((text) => documentOfText(text, contentType, CACHING));
+    made ??= make().then(
+      (text) => documentOfText(text, contentType, CACHING),
+      (error) => {
+        // A process without a free descriptor reads no file, and has one again later.
+        made = null;
+        throw error;
+      },
+    );
     return cached(request, await made);
   };
 }

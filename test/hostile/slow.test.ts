@@ -3,6 +3,7 @@
  * and customers are served meanwhile.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type RawConnection } from "../support/raw.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
@@ -98,20 +99,27 @@ describe("hundreds of connections that drip", () => {
 });
 
 describe("more connections than the process has descriptors", () => {
+  const DESCRIPTORS = 200;
   let server: RunningServer | null = null;
   afterAll(() => server?.stop());
 
   test("leave it alive, and able to buy as soon as they are gone", async () => {
     const main = join(import.meta.dir, "../../src/main.ts");
-    const command = ["sh", "-c", `ulimit -n 200; exec "${process.execPath}" "${main}"`];
+    const command = ["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "${process.execPath}" "${main}"`];
     server = await startServer({ command, env: { LOG_LEVEL: "error" } });
-    const { origin } = server;
+    const { origin, pid } = server;
     const before = await server.buy({ service: "tg", country: "US" });
     const crowd = await Promise.all(Array.from({ length: 400 }, () => connect(origin)));
     for (const connection of crowd) connection.send("GET /livez HTTP/1.1\r\nHost: x\r\n");
     // Whoever was connected before is served all the same.
     for (let n = 0; n < 20; n++) expect((await server.read(before)).orderId).toBe(before.orderId);
+    // What needs a file meanwhile fails, and only meanwhile.
+    const style = async () => (await fetch(`${origin}/docs/swagger-ui.css`)).status;
+    while (readdirSync(`/proc/${pid}/fd`).length < DESCRIPTORS) await Bun.sleep(10);
+    expect(await style()).toBe(500);
     for (const connection of crowd) connection.close();
+    while (readdirSync(`/proc/${pid}/fd`).length > DESCRIPTORS / 2) await Bun.sleep(10);
+    expect(await style()).toBe(200);
     // The number that was bought into the crowd may have met a provider that could not be reached: then sales rest for seconds.
     while ((await server.ask({ service: "tg", country: "US" })).status !== 402) await Bun.sleep(100);
     for (const order of [before, await server.buy({ service: "tg", country: "US" })]) {
