@@ -181,7 +181,8 @@ export const WITHDRAW_PAY_DOC: RouteDoc = {
   tag: "Orders",
   summary: "Withdraw to an invoice",
   description:
-    "LNURL-withdraw (LUD-03), second step: the invoice must be for exactly the amount of the link, which is over with that.",
+    "LNURL-withdraw (LUD-03), second step: the invoice must be for exactly the amount of the link, which is over with that. " +
+    "HEAD takes nothing and answers 405.",
   parameters: [
     ORDER_ID,
     { in: "query", name: "k1", description: "Secret of the link" },

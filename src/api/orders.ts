@@ -20,7 +20,7 @@ import { describe } from "./openapi.ts";
 import { CANCEL_DOC, LINK_DOC, ORDER_DOC, PROBE_DOC, PURCHASE_DOC, REFUND_DOC } from "./orders-doc.ts";
 import { type PaymentScheme, paymentProblem } from "./payment-scheme.ts";
 import { TokenBuckets } from "./rate-limit.ts";
-import { json, jsonText, type Reply, withHeaders } from "./replies.ts";
+import { json, jsonText, noHead, withHeaders } from "./replies.ts";
 import { OrderFields, RefundFields } from "./schemas.ts";
 import { canWithdraw, linkOf, NO_LINKS } from "./withdraw.ts";
 
@@ -178,9 +178,6 @@ export function orderRoutes({ gate, desk, access, payments, config }: OrderRoute
   };
 
   const read = (call: Call) => withOrder(call, "read", (bearer) => desk.read(bearer));
-
-  // HEAD opens no order and reads no code, and a 402 or 200 that did not would be a lie.
-  const noHead = (allow: string) => (): Reply => ({ status: 405, headers: { allow }, body: null });
 
   return new Elysia({ name: "orders" })
     .post("/v2/l402/order", gate.route("POST /v2/l402/order", { limit: "orders" }, create), {

@@ -22,6 +22,13 @@ export const json = (value: unknown, status = 200): Reply => jsonText(JSON.strin
 /** The same of a value that is text already. */
 export const jsonText = (body: string, status = 200): Reply => ({ status, headers: NOT_KEPT, body });
 
+/** HEAD opens no order, reads no code and takes no refund, and a 402 or 200 that did not would be a lie. */
+export const noHead = (allow: string) => (): Reply => ({
+  status: 405,
+  headers: { allow, "cache-control": "no-store" },
+  body: null,
+});
+
 export const text = (body: string, contentType: string, cacheControl: string): Reply => ({
   status: 200,
   headers: { "content-type": contentType, "cache-control": cacheControl },

@@ -23,6 +23,7 @@ export const ROUTES = [
   "POST /v2/l402/order/:id/refund-invoice",
   "POST /v2/l402/order/:id/refund-link",
   "GET /v2/l402/withdraw/:id",
+  "HEAD /v2/l402/withdraw/:id",
   "GET /v2/l402/withdraw/:id/:secret",
   "POST /v2/l402/webhooks/rent",
   "POST /v2/l402/webhooks/rent/:secret",

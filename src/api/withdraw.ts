@@ -12,7 +12,7 @@ import type { ApiConfig } from "./config.ts";
 import type { Answer, Call, Gate } from "./gate.ts";
 import { describe } from "./openapi.ts";
 import { WITHDRAW_DOC, WITHDRAW_PAY_DOC } from "./orders-doc.ts";
-import { json } from "./replies.ts";
+import { json, noHead } from "./replies.ts";
 import { targetOf } from "./target.ts";
 
 /** Wallets ask HTTPS only; the sandbox's may be asked as it is. */
@@ -78,5 +78,10 @@ export function withdrawRoutes({
     .get("/v2/l402/withdraw/:id", gate.route("GET /v2/l402/withdraw/:id", { limit: "reads" }, pay), {
       parse: "none",
       detail: describe(WITHDRAW_PAY_DOC),
-    });
+    })
+    .head(
+      "/v2/l402/withdraw/:id",
+      gate.route("HEAD /v2/l402/withdraw/:id", { limit: "reads" }, noHead("GET, OPTIONS")),
+      { parse: "none", detail: { hide: true } },
+    );
 }

@@ -161,7 +161,7 @@ test("HEAD on an order reads nothing and answers 405", async () => {
   const { status, headers } = await api.ask("HEAD", `/v2/l402/order/${idOf(sold)}`, {
     headers: { authorization: credentialOf(sold) },
   });
-  expect([status, headers.get("allow")]).toEqual([405, "GET, OPTIONS"]);
+  expect([status, headers.get("allow"), headers.get("cache-control")]).toEqual([405, "GET, OPTIONS", "no-store"]);
   expect(api.desk.calls).toBeEmpty();
 });
 

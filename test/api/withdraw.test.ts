@@ -6,6 +6,16 @@ import { startApi } from "./server.ts";
 const api = await startApi();
 afterAll(api.stop);
 
+test("HEAD does not take what a link is good for", async () => {
+  api.desk.refundInvoice = null;
+  const target = `/v2/l402/withdraw/${"f".repeat(32)}?k1=${"0".repeat(64)}&pr=lnbcrt1qq`;
+  const { status, headers } = await api.ask("HEAD", target);
+  expect([status, headers.get("allow"), headers.get("cache-control")]).toEqual([405, "GET, OPTIONS", "no-store"]);
+  expect(api.desk.refundInvoice).toBeNull();
+  // What it is good for may be looked at.
+  expect((await api.ask("HEAD", `/v2/l402/withdraw/${"f".repeat(32)}/${"0".repeat(64)}`)).status).toBe(200);
+});
+
 test("a Host that is none changes nothing: the invoice is read from the query all the same", async () => {
   for (const host of ["numbers.example", "%%%", "[::1", "x:99999999", "a/b?c", ""]) {
     api.desk.refundInvoice = null;
