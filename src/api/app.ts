@@ -53,7 +53,8 @@ export function createApi(deps: ApiDeps) {
     healthRoutes({ gate, health, metrics, config }),
     webhookRoutes({ gate, desk, config }),
   ];
-  const app = new Elysia({ name: "api" })
+  // Otherwise Elysia looks for the path behind the eleventh character of the URL, where a Host of three letters is over.
+  const app = new Elysia({ name: "api", handler: { standardHostname: false } })
     // First, because hooks apply to what is registered after them.
     .onError({ as: "global" }, ({ code, error, request, server }) =>
       code === "NOT_FOUND" ? gate.unmatched({ request, server }) : gate.broken(error),

@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { ROUTES } from "../../src/api/routes.ts";
+import { raw } from "../support/raw.ts";
 import { credentialOf } from "./desk.ts";
 import { startApi } from "./server.ts";
 
@@ -17,6 +18,17 @@ describe("what no route takes", () => {
       expect([path, status]).toEqual([path, 404]);
       expect(headers.get("content-type")).toBe("application/json");
       expect(body.error).toMatchObject({ code: "NOT_FOUND", retryable: false });
+    }
+  });
+
+  test("is 404 under a Host of any length, and a slash at the end makes no other path", async () => {
+    for (const host of ["x", "api", "api.example"]) {
+      const to = async (target: string) => {
+        const answer = await raw(api.url, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+        return Number(answer.split(" ")[1]);
+      };
+      const told = [await to("/livez/"), await to("/docs/json/?x"), await to("/nope/livez"), await to("/nope/docs/")];
+      expect([host, ...told]).toEqual([host, 200, 200, 404, 404]);
     }
   });
 
