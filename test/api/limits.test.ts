@@ -50,6 +50,20 @@ describe("sizes", async () => {
     }
   });
 
+  test("nor is it taken when it is announced twice", async () => {
+    for (const size of [16 * KIB + 1, 100 * KIB]) {
+      const twice = `Content-Length: ${size}\r\n`.repeat(2);
+      const answer = await raw(api.url, `POST ${ORDER} HTTP/1.1\r\nHost: x\r\n${twice}\r\n${" ".repeat(size)}`);
+      expect(answer).toStartWith("HTTP/1.1 413 ");
+    }
+    expect(api.desk.created).toBeEmpty();
+    const answer = await raw(
+      api.url,
+      `POST ${ORDER} HTTP/1.1\r\nHost: x\r\n${"Content-Length: 2\r\n".repeat(2)}\r\n{}`,
+    );
+    expect(answer).toStartWith("HTTP/1.1 402 ");
+  });
+
   test("a body that does not arrive is given up", async () => {
     const answer = raw(api.url, `POST ${ORDER} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"a"`);
     await until(() => api.world.nextDue() !== null);
