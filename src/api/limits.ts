@@ -66,6 +66,8 @@ async function readCounted(body: ReadableStream<Uint8Array>, world: World): Prom
         return TOO_LARGE;
       }
       chunks.push(value);
+      // What has come by the next turn is one piece then. Piece by piece, a body of 16,000 single bytes costs 23 ms and not 2.
+      await new Promise<void>((resolve) => world.soon(resolve));
     }
   } finally {
     stopTimer();

@@ -98,6 +98,23 @@ describe("hundreds of connections that drip", () => {
   });
 });
 
+describe("bodies in pieces of a byte", () => {
+  const server = hostileServer();
+
+  test("delay nobody: each costs little more than one that comes in one piece", async () => {
+    const body = `${"1\r\n \r\n".repeat(16_000)}0\r\n\r\n`;
+    const head = `POST ${ORDER}/${"f".repeat(32)}/cancel HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const crowd = await Promise.all(Array.from({ length: 200 }, () => connect(server().origin)));
+    const began = performance.now();
+    for (const connection of crowd) connection.send(head + body);
+    const unanswered = () => crowd.filter((connection) => !connection.received().startsWith("HTTP/1.1 403 "));
+    while (unanswered().length > 0 && performance.now() - began < 30_000) await Bun.sleep(5);
+    expect(unanswered()).toHaveLength(0);
+    expect(performance.now() - began).toBeLessThan(PATIENCE_MS);
+    for (const connection of crowd) connection.close();
+  });
+});
+
 describe("more connections than the process has descriptors", () => {
   const DESCRIPTORS = 200;
   let server: RunningServer | null = null;
