@@ -1,5 +1,5 @@
 /**
- * Connections that are held open on purpose: silence, headers and bodies that drip. Each ends by itself (docs/reliability.md, "Hostile clients"),
+ * Connections that are held open on purpose: silence, headers and bodies that drip. Each ends by itself (docs/reliability.md, "Attackers"),
  * and customers are served meanwhile.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
