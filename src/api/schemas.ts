@@ -278,10 +278,10 @@ export const OpenApiSchema = Type.Object(
   { additionalProperties: true },
 );
 
-/** What the OpenAPI document calls them. */
+/** What the OpenAPI document calls them. Of a request every field may be left out; each is checked by itself. */
 export const SCHEMAS = {
-  OrderRequest: OrderFields,
-  RefundInvoiceRequest: RefundFields,
+  OrderRequest: Type.Partial(OrderFields),
+  RefundInvoiceRequest: Type.Partial(RefundFields),
   Order: OrderSchema,
   Error: ErrorSchema,
   Challenge: ChallengeSchema,

@@ -2,11 +2,18 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { ROUTES } from "../../src/api/routes.ts";
 import { PROBLEMS } from "../../src/orders/problem.ts";
+import { faultsOf, type OpenApi, type Schema } from "../support/openapi.ts";
 import { type Document, startApi } from "./server.ts";
 
 const api = await startApi();
 afterAll(api.stop);
 const document: Document = (await api.get("/docs/json")).body;
+
+interface Sample {
+  readonly schema?: Schema;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+}
 
 const HIDDEN = ["GET /docs/start.js", "GET /docs/swagger-ui.css", "GET /docs/swagger-ui-bundle.js"];
 
@@ -47,6 +54,33 @@ describe("the OpenAPI document", () => {
           expect(content[0]?.schema).toBeDefined();
         }
       }
+    }
+  });
+
+  test("shows examples that fit their schemas, of requests as well", () => {
+    const wrong: string[] = [];
+    let shown = 0;
+    const visit = (value: unknown, at: string): void => {
+      if (typeof value !== "object" || value === null) return;
+      const { schema, example, examples = {} } = value as Sample;
+      if (schema !== undefined) {
+        for (const one of [example, ...Object.values(examples).map((named) => named.value)]) {
+          if (one === undefined) continue;
+          shown++;
+          wrong.push(...faultsOf(document as unknown as OpenApi, schema, one, at));
+        }
+        return;
+      }
+      for (const [name, member] of Object.entries(value)) visit(member, `${at} ${name}`);
+    };
+    visit(document.paths, "");
+    expect(wrong).toEqual([]);
+    expect(shown).toBeGreaterThan(50);
+  });
+
+  test("requires no field of an order", () => {
+    for (const name of ["OrderRequest", "RefundInvoiceRequest"]) {
+      expect(document.components.schemas?.[name]).not.toHaveProperty("required");
     }
   });
 
