@@ -59,18 +59,18 @@ export const ERROR_GUIDE: Readonly<Record<ProblemCode, { readonly means: string;
   CANCEL_SMS_RECEIVED: { means: "An SMS came: the order is delivered", remedy: "Read the order: the code is there" },
   CANCEL_NOT_ALLOWED: { means: "Rentals and reactivations cannot be cancelled", remedy: "Let it run" },
   REFUND_NOT_PENDING: {
-    means: "A refundInvoice is set already and may still be paid, or nothing is owed",
+    means: "A refund is being paid, or can no longer be due",
     remedy: "Read the order: `refund` says where your sats are",
   },
   IDEMPOTENCY_CONFLICT: {
-    means: "This Idempotency-Key was used for another body, or its order is paid",
+    means: "This Idempotency-Key was used for another body, its order is paid, or its invoice expired",
     remedy: "Read that order, or use a new key",
   },
   PRICE_ABOVE_MAX: { means: "The price is above your maxPriceSats", remedy: "Raise it, or choose another country" },
   UNAVAILABLE: { means: "No number of that kind is to be had now", remedy: "Another country, `auto`, or later" },
   PAYLOAD_TOO_LARGE: { means: "The body is larger than 16 KiB", remedy: "Send only the fields of this API" },
   RATE_LIMITED: {
-    means: "Too many requests from your address, or refund destinations of one order",
+    means: "Too many requests or unpaid orders of your address, or refund destinations of one order",
     remedy: "Wait for `retryAfterSeconds`",
   },
   INTERNAL: { means: "A bug on our side; your order is safe", remedy: "Retry; then tell the operator the requestId" },

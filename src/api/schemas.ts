@@ -81,13 +81,13 @@ export const OrderFields = Type.Object(
     durationMinutes: Type.Integer({
       minimum: 1,
       maximum: MAX_MINUTES,
-      description: "rent-number: the shortest rental on offer that is at least this long",
+      description: "rent-number, which needs it: the shortest rental on offer that is at least this long",
       [MUST]: `a whole number from 1 to ${MAX_MINUTES}`,
     }),
     orderId: Type.String({
       minLength: 1,
       maxLength: 64,
-      description: "receive-sms-reactivate: the earlier order",
+      description: "receive-sms-reactivate, which needs it: the earlier order",
       [MUST]: "an order id of at most 64 characters",
     }),
     parentCredential: Type.String({

@@ -11,12 +11,12 @@ export function skill(config: ApiConfig, base: string): string {
   return `${[
     frontMatter(config),
     introduction(config, base),
-    quickStart(config, base),
+    quickStart(config, base, walletOf(config)),
     paying(base),
     ordering(config),
     reading(config),
     cancelling(config),
-    refunds(config),
+    refunds(config, walletOf(config)),
     rentals(),
     errors(),
     limits(config),
@@ -44,8 +44,35 @@ description: Buy one-time phone numbers for SMS verification codes, or rent a nu
 
 # ${serviceName}: phone numbers for SMS codes, paid with Lightning`;
 
+/** How the examples make a refund invoice and pay the order's, and an address: with these they can be pasted. */
+interface Wallet {
+  readonly name: string;
+  readonly invoice: string;
+  readonly preimage: string;
+  readonly address: string;
+}
+
+const LNCLI: Wallet = {
+  name: "lncli",
+  invoice: "lncli addinvoice --expiry 7200 | jq -r .payment_request",
+  preimage: 'lncli payinvoice --force --json "$(jq -r .invoice order.json)" | jq -r .payment_preimage',
+  address: "name@wallet.com",
+};
+
+const SANDBOX_URL = "http://127.0.0.1:3001/sandbox";
+
+function walletOf({ sandbox, sandboxUrl = SANDBOX_URL }: ApiConfig): Wallet {
+  if (!sandbox) return LNCLI;
+  return {
+    name: "the sandbox's",
+    invoice: `curl -sS -X POST ${sandboxUrl}/wallet/invoice -d '{"expirySeconds":7200}' | jq -r .invoice`,
+    preimage: `curl -sS -X POST ${sandboxUrl}/wallet/pay -d "$(jq '{invoice}' order.json)" | jq -r .preimage`,
+    address: `name@${new URL(sandboxUrl).host}`,
+  };
+}
+
 const introduction = (
-  { sandbox, sandboxUrl = "http://127.0.0.1:3001/sandbox", version }: ApiConfig,
+  { sandbox, sandboxUrl = SANDBOX_URL, version }: ApiConfig,
   base: string,
 ): string => `Base URL: ${base || "this server"}
 Version: ${version}
@@ -63,7 +90,7 @@ You buy a phone number, use it where a code is asked for, and read the code here
 invoice owns the order. The credential is \`<macaroon>:<preimage>\`: the macaroon comes with the invoice, the preimage from
 your wallet when it has paid. Keep both until the order is over; nobody can restore them.`;
 
-const quickStart = ({ times }: ApiConfig, base: string): string => `## Buy a code in four steps
+const quickStart = ({ times }: ApiConfig, base: string, wallet: Wallet): string => `## Buy a code in four steps
 
 1. **Order.** \`POST /v2/l402/order\` answers **402** with \`orderId\`, \`invoice\`, \`macaroon\` and \`priceSats\`.
 2. **Pay** the invoice within ${span(times.invoiceExpiryMs)}. Your wallet gives you the \`preimage\`.
@@ -74,13 +101,14 @@ const quickStart = ({ times }: ApiConfig, base: string): string => `## Buy a cod
 \`\`\`sh
 BASE=${base || "http://localhost:3000"}
 
-# 1. Order. 402 is the expected answer.
+# 1. Order, with an invoice for the refund. 402 is the expected answer.
+REFUND=$(${wallet.invoice})
 curl -sS -X POST "$BASE/v2/l402/order" -H 'Content-Type: application/json' \\
-  -d '{"service":"telegram","country":"GB","refundInvoice":"lnbc1p...","maxPriceSats":2000}' > order.json
+  -d '{"service":"telegram","country":"GB","refundInvoice":"'$REFUND'","maxPriceSats":2000}' > order.json
 ORDER=$(jq -r .orderId order.json); MACAROON=$(jq -r .macaroon order.json); jq -r .priceSats order.json
 
-# 2. Pay with any wallet that shows the preimage, for example lncli.
-PREIMAGE=$(lncli payinvoice --force --json "$(jq -r .invoice order.json)" | jq -r .payment_preimage)
+# 2. Pay with any wallet that shows the preimage, for example ${wallet.name}.
+PREIMAGE=$(${wallet.preimage})
 
 # 3. Poll until there is a code.
 curl -sS "$BASE/v2/l402/order/$ORDER" -H "Authorization: L402 $MACAROON:$PREIMAGE"
@@ -140,7 +168,7 @@ All fields are optional; \`{}\` buys a number for any service in the best availa
 | \`refundInvoice\` | where your sats go if no code comes; see Refunds. **Recommended** |
 | \`refundAddress\` | Lightning address or LNURL-pay that is asked for an invoice when there is no usable one |
 | \`maxPriceSats\` | what you would pay at most: \`auto\` chooses within it; refused when nothing is |
-| \`durationMinutes\` | for \`rent-number\`, and with no other type |
+| \`durationMinutes\` | needed for \`rent-number\`, and for no other type |
 | \`orderId\`, \`parentCredential\` | for \`receive-sms-reactivate\` |
 | \`notify\` | ${notices ? '`{"nostr":"npub1..."}`: a private Nostr message when the code is there; it never contains the code' : "accepted and ignored: this server sends no notices, so poll"} |
 
@@ -161,7 +189,7 @@ Stop polling at ${FINAL_WORDS}, and act at \`refund_failed\`. \`next\` always sa
 \`wait\`, \`read_code\`, \`give_refund_invoice\` or \`none\`, \`next.afterSeconds\` when to come back.
 
 \`code\` is the code of the newest SMS, \`messages\` has every SMS with its text. If the code is in an unusual form, \`code\` may
-be null while \`messages[].text\` has it. **Read it soon**: codes and texts are erased ${span(times.codeRetentionMs)} after the order is over.`;
+be null while \`messages[].text\` has it. **Read it soon**: codes and texts are erased ${span(times.codeRetentionMs)} after the order and its number are over.`;
 
 const cancelling = ({ times }: ApiConfig): string => `## Cancel
 
@@ -176,7 +204,7 @@ curl -sS -X POST "$BASE/v2/l402/order/$ORDER/cancel" -H "Authorization: L402 $MA
 - Only for \`receive-sms\`. Without a cancel, an order without SMS is closed and refunded ${span(times.smsTimeoutMs)} after payment by itself.
 - 200 means accepted: keep polling until \`refunded\`.`;
 
-const refunds = ({ times }: ApiConfig): string => `## Refunds
+const refunds = ({ times }: ApiConfig, wallet: Wallet): string => `## Refunds
 
 \`receive-sms\` is refunded in full when no SMS came in time, when no number could be had, or when you cancel. Rentals and
 reactivations are refunded only if they were never delivered. Sats go to your \`refundInvoice\`, a BOLT 11 invoice that:
@@ -187,14 +215,14 @@ reactivations are refunded only if they were never delivered. Sats go to your \`
 - asks for a final time lock of at most 432 blocks and can be reached for at most 0.5 % in fees (2 sats for small amounts).
 
 \`\`\`sh
-lncli addinvoice --expiry 7200 | jq -r .payment_request     # no amount, two hours
+REFUND=$(${wallet.invoice})     # no amount, two hours
 \`\`\`
 
 No \`refundInvoice\`, or it expired? The order waits as \`refund_failed\` (or asks with \`next.action: "give_refund_invoice"\`) until you give one:
 
 \`\`\`sh
 curl -sS -X POST "$BASE/v2/l402/order/$ORDER/refund-invoice" -H "Authorization: L402 $MACAROON:$PREIMAGE" \\
-  -H 'Content-Type: application/json' -d '{"refundInvoice":"lnbc1p..."}'
+  -H 'Content-Type: application/json' -d '{"refundInvoice":"'$REFUND'"}'
 \`\`\`
 
 Or give a \`refundAddress\`, when you order or later: a Lightning address (\`name@wallet.com\`) or an LNURL-pay of a public HTTPS server. It is
@@ -202,7 +230,7 @@ asked for an invoice of exactly the refund, once there is no usable \`refundInvo
 
 \`\`\`sh
 curl -sS -X POST "$BASE/v2/l402/order/$ORDER/refund-invoice" -H "Authorization: L402 $MACAROON:$PREIMAGE" \\
-  -H 'Content-Type: application/json' -d '{"refundAddress":"name@wallet.com"}'
+  -H 'Content-Type: application/json' -d '{"refundAddress":"${wallet.address}"}'
 \`\`\`
 
 While the refund waits for a destination, \`POST /v2/l402/order/<orderId>/refund-link\` gives an LNURL-withdraw: whoever holds it can take the
@@ -251,7 +279,7 @@ and thus a new purchase; a 402 on an order of yours is the same invoice again.`;
 const limits = ({ limits: { orders, reads } }: ApiConfig): string => `## Limits
 
 - Orders: ${orders.burst} at once, then ${orders.perMinute} a minute. Everything else: ${reads.burst} at once, then ${reads.perMinute} a minute.
-  Counted per address (IPv6: per /64); beyond that 429 with \`Retry-After\`.
+  Counted per address (IPv6: per /64), as are unpaid orders, and those that end without an SMS; beyond that 429 with \`Retry-After\`.
 - Body ${MAX_BODY_BYTES / 1024} KiB, \`Authorization\` 8 KiB, \`refundInvoice\` 2048 characters.
 - Do not create orders that you will not pay: ask the catalog for prices.`;
 

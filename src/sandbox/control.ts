@@ -57,7 +57,7 @@ const CALLS: readonly Call[] = [
   },
   {
     call: "POST /sandbox/wallet/invoice",
-    help: "{amountSats?, expirySeconds?}: an invoice of the customer's wallet; {invoice, paymentHash}",
+    help: "{amountSats?, expirySeconds?}: an invoice of the customer's wallet, whose refund address is any name at this host and port; {invoice, paymentHash}",
     run: withBody(InvoiceBody, (of, body) => answer(of.lightning.wallet.invoice(body))),
   },
   {
