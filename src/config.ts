@@ -520,8 +520,9 @@ class Reader {
 
   url(name: Name): string {
     const text = this.text(name).replace(/\/+$/, "");
-    if (text === "" || (/^https?:\/\/\S+$/.test(text) && URL.canParse(text))) return text;
-    return this.wrong(name, "an http(s) URL", "");
+    // Paths are appended to it.
+    if (text === "" || (/^https?:\/\/[^\s?#@]+$/.test(text) && URL.canParse(text))) return text;
+    return this.wrong(name, "an http(s) URL without user and query", "");
   }
 
   longSecret(name: Name): string | null {

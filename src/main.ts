@@ -180,7 +180,7 @@ async function serve(config: Config): Promise<number> {
   const names = loadNames(config);
   if (names.problems.length > 0) return mistakes(names.problems);
   try {
-    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    makeDataDir(config.dataDir);
     const unlock = lockDataDir(config.dataDir);
     removeUnfinished(config.dataDir);
     const exitCode = await run(config, names);
@@ -189,6 +189,15 @@ async function serve(config: Config): Promise<number> {
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
+  }
+}
+
+/** @throws Error that names the setting. */
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Error(`Cannot make DATA_DIR "${dataDir}": ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

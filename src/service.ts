@@ -163,12 +163,18 @@ export function apiConfig(
   };
 }
 
-/** @throws Error when the port is taken. */
+/** @throws Error when the port is taken, or the host is none of this machine. */
 async function listen(api: ReturnType<typeof createApi>, { host, port }: Config) {
-  const { server } = api.listen(serveOptions({ hostname: host, port }));
-  if (!server?.port) throw new Error("The server does not listen");
-  return { port: server.port, stop: (now?: boolean) => server.stop(now) };
+  try {
+    const { server } = api.listen(serveOptions({ hostname: host, port }));
+    if (!server?.port) throw new Error("The server does not listen");
+    return { port: server.port, stop: (now?: boolean) => server.stop(now) };
+  } catch (error) {
+    throw new Error(`Cannot listen at HOST "${host}", PORT ${port}: ${messageOf(error)}`, { cause: error });
+  }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A code that software knows, with its name for people. */
 const named = (code: string | number, row: { readonly name: string } | null): string =>

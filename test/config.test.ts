@@ -119,6 +119,16 @@ describe("mistakes", () => {
     expect(found.length).toBe(Object.keys(wrong).length);
   });
 
+  test("include URLs to which no path can be appended", () => {
+    for (const url of ["https://x/?a", "https://x/#a", "https://user:hush@x", "https://x y", "x"]) {
+      expect([url, problems({ PUBLIC_URL: url })]).toEqual([
+        url,
+        ["PUBLIC_URL must be an http(s) URL without user and query"],
+      ]);
+    }
+    expect(good({ PUBLIC_URL: "https://x:8443/shop/" }).publicUrl).toBe("https://x:8443/shop");
+  });
+
   test("never show the value of a secret", () => {
     const secret = "s3cr3t!value";
     const env = Object.fromEntries(

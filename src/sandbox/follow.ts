@@ -38,7 +38,10 @@ export async function followClock(
   const line = async (said: Pick<Line, "round" | "idle" | "busy">): Promise<Round | null> => {
     const body: Line = { follower: name, webhookUrl: options.webhookUrl, nextDue: world.nextDue(), ...said };
     // Without `timeout: false`, fetch ends a request that stays silent for minutes.
-    const response = await call(url, { method: "POST", body: JSON.stringify(body), signal, timeout: false });
+    const request = { method: "POST", body: JSON.stringify(body), signal, timeout: false } as const;
+    const response = await call(url, request).catch((error) => {
+      throw signal.aborted ? error : new Error(`Cannot reach SANDBOX_URL "${sandboxUrl}"`, { cause: error });
+    });
     if (response.status === 204) return null;
     if (response.status !== 200) throw new Error(`Cannot follow the clock of the sandbox: HTTP ${response.status}`);
     return readRound(await response.json());

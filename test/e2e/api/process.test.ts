@@ -108,6 +108,21 @@ describe("the configuration", () => {
   });
 });
 
+test("a start that fails names the setting that is in its way", async () => {
+  const file = join(newDir(), "file");
+  writeFileSync(file, "");
+  const ends = await Promise.all([
+    runToEnd({ DATA_DIR: file }),
+    runToEnd({ DATA_DIR: newDir(), HOST: "host.invalid" }),
+    runToEnd({ DATA_DIR: newDir(), SANDBOX_URL: "http://127.0.0.1:1" }),
+  ]);
+  expect(ends.map(({ code }) => code)).toEqual([1, 1, 1]);
+  const [directory, host, sandbox] = ends.map(({ output }) => output);
+  expect(directory).toContain(`Cannot make DATA_DIR "${file}": `);
+  expect(host).toContain('Cannot listen at HOST "host.invalid", PORT 0: ');
+  expect(sandbox).toContain('Cannot reach SANDBOX_URL "http://127.0.0.1:1"');
+});
+
 describe("a data directory", () => {
   test("has one server: a second one refuses to start and harms nothing", async () => {
     const dataDir = newDir();

@@ -52,6 +52,7 @@ test("a port that is taken ends the start in order, with the reason", async () =
   const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
   const start = startServer({ env: { PORT: String(other.port) } });
   const error = await start.then(() => null, String);
+  expect(error).toContain(`Cannot listen at HOST "127.0.0.1", PORT ${other.port}`);
   expect(error).toContain("in use");
   expect(error).not.toContain("closed database");
   await other.stop(true);
