@@ -79,7 +79,23 @@ export async function build(outfile = join(root, "dist", "l402-numbers"), target
   return outfile;
 }
 
+/** By itself, because the image is built without the tests' own reader. Ends the process for `--help` and for a mistake. */
+function targetOf(args: string[]): string | undefined {
+  const usage = "Makes dist/l402-numbers.\n\n  bun scripts/build.ts [--target=bun-linux-arm64]";
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { target: { type: "string" }, help: { type: "boolean", short: "h" } },
+    });
+    if (!values.help) return values.target;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    process.exit(2);
+  }
+  console.log(usage);
+  process.exit(0);
+}
+
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { target: { type: "string" } } });
-  console.log(await build(undefined, values.target));
+  console.log(await build(undefined, targetOf(Bun.argv.slice(2))));
 }

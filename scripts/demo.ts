@@ -1,10 +1,13 @@
 /**
  * The main job, live in the terminal: a real server and its loopback peers on free ports, and an agent that buys a verification number with
  * Lightning, cancels another and gets its sats back, and rents a third. Ends with exit code 0 when everything went as it should.
+ *
+ *   bun run demo
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { commandLine } from "../test/support/command-line.ts";
 
 interface Order {
   readonly orderId: string;
@@ -21,6 +24,7 @@ interface Bought {
   readonly sats: number;
 }
 
+commandLine(import.meta.path, {});
 const color = process.stdout.isTTY
   ? { dim: "\x1b[2m", bold: "\x1b[1m", green: "\x1b[32m", off: "\x1b[0m" }
   : { dim: "", bold: "", green: "", off: "" };

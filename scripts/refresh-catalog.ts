@@ -1,5 +1,7 @@
 /**
- * Reloads the catalogue files from the provider: `bun run refresh:catalog [--dry-run] [--out DIR]`.
+ * Reloads the catalogue files from the provider.
+ *
+ *   bun run refresh:catalog [--dry-run] [--out DIR]
  *
  * Needs no API key: `getCountries` and `getServicesList` answer without one (HeroSMS docs). Both lists are checked before
  * either file is touched; each file is replaced in one step. HEROSMS_URL names another host. Exit code 1 with one line
@@ -7,12 +9,12 @@
  */
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { type Changes, type Merge, mergeCountries, mergeServices } from "../src/catalog/refresh.ts";
 import { type Checked, checkCountryRows, checkServiceRows, formatRows } from "../src/catalog/rows.ts";
 import { createHeroSms } from "../src/provider/herosms/adapter.ts";
 import { ProviderUnavailable } from "../src/provider/port.ts";
+import { commandLine } from "../test/support/command-line.ts";
 
 const SHIPPED = join(import.meta.dir, "..", "data");
 const COUNTRIES = "countriesList.json";
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
 }
 
 function options(): { dryRun: boolean; out: string } {
-  const { values } = parseArgs({ options: { "dry-run": { type: "boolean" }, out: { type: "string" } } });
+  const { values } = commandLine(import.meta.path, { "dry-run": { type: "boolean" }, out: { type: "string" } });
   return { dryRun: values["dry-run"] ?? false, out: values.out ?? SHIPPED };
 }
 
@@ -134,8 +136,5 @@ try {
   if (error instanceof Stop || error instanceof ProviderUnavailable) {
     console.error(`${error.message}; no file was changed`);
     process.exitCode = 1;
-  } else if (error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS")) {
-    console.error(error.message);
-    process.exitCode = 2;
   } else throw error;
 }

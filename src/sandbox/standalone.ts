@@ -20,10 +20,24 @@ function whole(name: string, text: string | undefined, fallback: number, max: nu
   process.exit(1);
 }
 
+const [argument] = process.argv.slice(2);
+if (argument !== undefined) {
+  const isHelp = argument === "--help" || argument === "-h";
+  console[isHelp ? "log" : "error"](
+    `${isHelp ? "" : `Unknown option '${argument}'\n\n`}bun run sandbox: loopback peers on SANDBOX_PORT (${DEFAULT_PORT}), their books in DATA_DIR. ` +
+      "It heeds SANDBOX_NODE, SANDBOX_SMS_AFTER_MS and SANDBOX_BANS as well; .env.example has them all",
+  );
+  process.exit(isHelp ? 0 : 2);
+}
+
 const { SANDBOX_PORT, SANDBOX_SMS_AFTER_MS, SANDBOX_BANS, SANDBOX_NODE, DATA_DIR } = process.env;
 const node = NODE_KINDS.find((kind) => kind === (SANDBOX_NODE || "lnd"));
 if (!node) {
   console.error(`SANDBOX_NODE must be one of ${NODE_KINDS.join(", ")}`);
+  process.exit(1);
+}
+if (!["", "off", "on"].includes(SANDBOX_BANS ?? "")) {
+  console.error("SANDBOX_BANS must be one of off, on");
   process.exit(1);
 }
 const dataDir = DATA_DIR || "./var";

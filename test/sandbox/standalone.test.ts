@@ -40,6 +40,8 @@ test("it says which variable makes no sense", async () => {
   for (const [name, value] of [
     ["SANDBOX_PORT", "70000"],
     ["SANDBOX_SMS_AFTER_MS", "soon"],
+    ["SANDBOX_BANS", "yes"],
+    ["SANDBOX_NODE", "eclair"],
   ] as const) {
     const child = start({ [name]: value });
     expect(await child.exited).toBe(1);
