@@ -1,4 +1,4 @@
-/** Imports point one way (docs/architecture.md, "The house"), and no file grows past what one sitting reads. */
+/** Imports point one way (docs/architecture.md, "Where to find what"), and no file grows past what one sitting reads. */
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The control surface of the sandbox: what people and tests do to the world around the service. The table of calls is
- * docs/architecture.md, "The sandbox"; `GET /sandbox` lists it.
+ * The control surface of the sandbox: what people and tests do to the world around the service. `GET /sandbox` lists the
+ * calls.
  */
 import type { Static, TObject } from "@sinclair/typebox";
 import { iso } from "../../actors/runtime/world.ts";

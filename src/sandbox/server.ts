@@ -1,6 +1,6 @@
 /**
  * The sandbox: one loopback port that serves every peer the service talks to, and the control surface that steers them
- * (docs/architecture.md, "The sandbox"). The peers speak their vendors' protocols, so the shipped adapters are what is tried here.
+ * (docs/architecture.md, "Sandbox and clock"). The peers speak their vendors' protocols, so the shipped adapters are what is tried here.
  */
 import type { Server } from "bun";
 import type { RealWorld } from "../../actors/runtime/world.ts";

@@ -60,7 +60,7 @@ export interface WalletView {
 
 export type { ProviderView };
 
-/** The control surface of the sandbox; see the table in docs/architecture.md. `base` ends in `/sandbox`. */
+/** The control surface of the sandbox; `GET /sandbox` lists the calls. `base` ends in `/sandbox`. */
 export function controlOf(base: string) {
   return async <T>(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<T> => {
     const response = await fetch(`${base}${path}`, {
