@@ -31,7 +31,7 @@ export interface MacaroonOptions {
 
 export const MACAROON_USAGE = `Usage: macaroon inspect                     what the token on standard input is, and whether it is ours
        macaroon attenuate [--can read,cancel,refund] [--for 2h]
-                                            the token on standard input, narrowed; needs no key
+                                            the macaroon on standard input, narrowed; needs no key
        macaroon mint ORDER [--can ...] [--for 2h]
                                             the macaroon of an order, for a customer who lost it
        macaroon revoke ORDER                every credential of an order stops working; mint gives the new one

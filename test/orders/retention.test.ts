@@ -434,6 +434,19 @@ describe("scrubbing", () => {
     expect(store.idByActivation(numberOf(1, 0).activationId)).toBeNull();
   });
 
+  test("comes early for an order whose end was put back, as docs/privacy.md says", async () => {
+    const { round, onDisk, completed, journal, isReplayable, column } = house();
+    await completed(1);
+    await completed(2);
+    const manual = await Bun.file(join(import.meta.dir, "../../docs/privacy.md")).text();
+    const [, statements = ""] = /sqlite3 "\$DATA_DIR\/orders\.sqlite" "([^"]+)"/.exec(manual) ?? [];
+    journal.db.run(statements.replaceAll("\\$", "$").replace("'ID'", `'${idOf(1)}'`));
+    await round();
+    expect([numberOf(1, 0), numberOf(2, 0)].map(({ phoneNumber }) => onDisk(phoneNumber))).toEqual([false, true]);
+    expect(column(1, "ended_at")).toBe(1);
+    expect(isReplayable(1)).toBe(true);
+  });
+
   test("leaves no trace among thousands of rows either", async () => {
     const at = house();
     await at.completed(1);
