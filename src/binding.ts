@@ -14,8 +14,10 @@ export interface Binding {
 }
 
 export class WrongBinding extends Error {
-  constructor(what: string) {
-    super(`This database belongs to another ${what}; use another DATA_DIR`);
+  constructor(what: "mode (sandbox or not)" | "provider account" | "network" | "Lightning node") {
+    // An account is known by its key, and that may be new.
+    const or = what === "provider account" ? ", or rebind-provider if only the key of the same account is another" : "";
+    super(`This database belongs to another ${what}; use another DATA_DIR${or}`);
     this.name = "WrongBinding";
   }
 }
