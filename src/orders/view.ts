@@ -109,7 +109,7 @@ export function looksTheSameUntil(order: Order, now: Millis, limits: ViewLimits)
 }
 
 function expiresAt(order: Order, { retentionMs }: ViewLimits): Millis | null {
-  const { state, endedAt, payment } = order;
+  const { state, endedAt, payment, owedMsats } = order;
   switch (state.kind) {
     case "unpaid":
       return order.terms.invoiceExpiresAt;
@@ -131,7 +131,8 @@ function expiresAt(order: Order, { retentionMs }: ViewLimits): Millis | null {
     case "refundStuck":
       return state.due;
     case "done":
-      return endedAt === null ? null : endedAt + retentionMs;
+      // What is owed keeps its record.
+      return endedAt === null || owedMsats >= 1000 ? null : endedAt + retentionMs;
   }
 }
 

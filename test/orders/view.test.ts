@@ -35,6 +35,7 @@ const ENDS: readonly (readonly [kind: Kind, make: () => Life, expiresAt: (life: 
   ["refundStuck", () => stuck().wait(HOUR), () => PAID_AT + 90 * DAY],
   ["done", () => completed(), (life) => life.now + RETENTION_MS],
   ["done", () => completed().wait(RETENTION_MS), () => null],
+  ["done", () => owed(), () => null],
 ];
 
 function paid(): Life {
@@ -57,6 +58,15 @@ function completed(): Life {
   const life = Life.open().toDelivered();
   life.tell({ type: "Hinted" });
   life.looked("finished");
+  return life;
+}
+
+/** A rental that could not be had: its sats wait for a destination for as long as it takes. */
+function owed(): Life {
+  const life = Life.open({ type: "rent-number", destination: null });
+  life.settle();
+  life.buyRefused("never");
+  expect(view(life)).toMatchObject({ status: "failed", refund: { status: "needs_destination" } });
   return life;
 }
 
