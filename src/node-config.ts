@@ -24,7 +24,6 @@ interface Reader {
 /** Base64url of a hash and restrictions. */
 const RUNE = /^[A-Za-z0-9_-]{43,}={0,2}$/;
 
-
 /** A secret of another kind of node is a mistake: a forgotten LIGHTNING_URL must not turn a shop into a toy. */
 export function readNode(read: Reader, sandbox: boolean): NodeAddress {
   const url = sandbox ? null : parseNodeUrl(read.text("LIGHTNING_URL"));
