@@ -3,14 +3,12 @@
  * the service, and ends both in order.
  */
 import { SQLiteError } from "bun:sqlite";
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { RealWorld } from "../actors/runtime/world.ts";
-import { rebindProvider } from "./binding.ts";
 import { checkLightning } from "./check-lightning.ts";
 import { readCommandLine } from "./command-line.ts";
 import { type Config, loadConfig } from "./config.ts";
-import { openJournal, UnusableFile, upgradeFrom } from "./database.ts";
+import { UnusableFile } from "./database.ts";
 import { existingRootKeys } from "./keyfile.ts";
 import { nativeCurve } from "./lightning/curve.ts";
 import { AlreadyRunning, lockDataDir } from "./lock.ts";
@@ -23,6 +21,7 @@ import { createLog, type Log } from "./ops/logs.ts";
 import { runMacaroon } from "./ops/macaroon.ts";
 import { removeUnfinished, runRestore } from "./ops/restore.ts";
 import { addressesOf, createPeers } from "./peers.ts";
+import { rebind } from "./rebind-provider.ts";
 import { RevocationFile } from "./revocations.ts";
 import { readClockOffset } from "./sandbox/clock.ts";
 import { followClock } from "./sandbox/follow.ts";
@@ -150,29 +149,6 @@ function macaroon(args: readonly string[], config: Config): Promise<number> {
     input: () => Bun.stdin.text(),
     out: (line) => console.log(line),
   });
-}
-
-/** A database is bound to its provider account, known by a digest of the key: a new key of the same account is told here. */
-function rebind(config: Config): number {
-  const world = new RealWorld();
-  const path = join(config.dataDir, "orders.sqlite");
-  // Not made here: of an empty one in a wrong place, "nothing to change" would be said.
-  if (!existsSync(path)) {
-    console.error(`No database at "${path}"`);
-    return 1;
-  }
-  try {
-    const unlock = lockDataDir(config.dataDir);
-    const journal = openJournal(config.dataDir, world, (from) => console.log(upgradeFrom(from)));
-    const { provider } = createPeers(world, config, addressesOf(config.peers, "http://127.0.0.1"));
-    const changed = rebindProvider(journal.store, provider.accountFingerprint());
-    journal.close();
-    unlock();
-    return print(changed ? "The database is now bound to the configured HeroSMS key" : "Nothing to change");
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return 1;
-  }
 }
 
 /** One server per data directory: the lock comes before everything that writes there, the sandbox's books included. */
