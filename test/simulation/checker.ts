@@ -9,6 +9,7 @@ import { evolve } from "../../actors/order/evolve.ts";
 import type { Order } from "../../actors/order/state.ts";
 import { status } from "../../actors/order/status.ts";
 import { Store } from "../../actors/runtime/store.ts";
+import type { Millis } from "../../actors/runtime/world.ts";
 import type { Problem } from "../../src/orders/problem.ts";
 import type { OrderView } from "../../src/orders/view.ts";
 import { type Evidence, type Seen, Violation } from "./invariants/invariant.ts";
@@ -39,6 +40,8 @@ export interface CheckerOptions {
   readonly strangers?: ReadonlySet<string>;
   /** Activations of which the provider says that they have ended, when they have not; none by default. */
   readonly misreported?: ReadonlySet<string>;
+  /** By how much the service's clock was set ahead within the last `withinMs`; never by default. */
+  readonly setAhead?: (withinMs: Millis) => Millis;
   /** The first violation ends the run. */
   readonly violated: (violation: unknown) => void;
 }
@@ -50,7 +53,8 @@ export class Checker implements Listener {
   /** How often each kind was reached. */
   readonly kinds = new Map<string, number>();
 
-  constructor({ db, books, orders, strangers = new Set(), misreported = new Set(), violated }: CheckerOptions) {
+  constructor(options: CheckerOptions) {
+    const { db, books, orders, strangers = new Set(), misreported = new Set(), setAhead = () => 0, violated } = options;
     this.#violated = violated;
     this.#evidence = {
       db,
@@ -61,6 +65,7 @@ export class Checker implements Listener {
       activations: new Map(),
       strangers,
       misreported,
+      setAhead,
       paid: new Set(),
       secrets: new Set(),
       sms: new Map(),

@@ -81,6 +81,7 @@ export class Host {
   #now: Incarnation | null = null;
   /** How far its wall clock is from the true time. */
   #offset: Millis = 0;
+  readonly #steps: { readonly at: Millis; readonly by: Millis }[] = [];
   starts = 0;
 
   constructor(options: HostOptions) {
@@ -151,8 +152,15 @@ export class Host {
 
   /** Its wall clock is set by `by`. */
   stepClock(by: Millis): void {
+    this.#steps.push({ at: this.#options.time.now, by });
     this.#offset += by;
     this.#now?.world.step(by);
+  }
+
+  /** By how much its wall clock was set ahead within the last `withinMs` of true time. */
+  setAhead(withinMs: Millis): Millis {
+    const since = this.#options.time.now - withinMs;
+    return this.#steps.reduce((sum, { at, by }) => (at >= since && by > 0 ? sum + by : sum), 0);
   }
 
   /** Its wall clock tells the true time again. */

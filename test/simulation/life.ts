@@ -201,6 +201,7 @@ class Life {
       books: this.#books,
       orders: this.#orders,
       misreported: this.#misreported,
+      setAhead: (withinMs) => this.#host.setAhead(withinMs),
       violated: (violation) => {
         this.#violation ??= violation;
       },

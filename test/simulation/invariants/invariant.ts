@@ -3,6 +3,7 @@ import type { Database } from "bun:sqlite";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import type { Order } from "../../../actors/order/state.ts";
 import type { Store } from "../../../actors/runtime/store.ts";
+import type { Millis } from "../../../actors/runtime/world.ts";
 import type { Problem } from "../../../src/orders/problem.ts";
 import type { OrderView } from "../../../src/orders/view.ts";
 import type { Orders } from "../orders.ts";
@@ -71,6 +72,8 @@ export interface Evidence {
   readonly strangers: ReadonlySet<string>;
   /** Activations of which the provider said that they had ended, when they had not: they run out by themselves. */
   readonly misreported: ReadonlySet<string>;
+  /** By how much the service's clock was set ahead within the last `withinMs`. */
+  readonly setAhead: (withinMs: Millis) => Millis;
   /** Payment hashes of invoices that a wallet paid. */
   readonly paid: Set<string>;
   /** Texts that nobody but their customer may see. */

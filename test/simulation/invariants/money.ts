@@ -250,8 +250,8 @@ function wellFormed(
   if (row.amount_msat !== null && (owedMsats === null || row.amount_msat !== owedMsats - (owedMsats % 1_000)))
     throw new Violation(7, `a refund invoice over ${row.amount_msat} msats was taken, ${owedMsats ?? "none"} may be`);
   if (row.expires_ms !== expiresAt) throw new Violation(7, "the life of a refund invoice was misread");
-  // The answer of a slow peer may lie between the check and the commit.
-  if (expiresAt - at < life - SLOWEST_OPENING_MS)
+  // The answer of a slow peer may lie between the check and the commit, and a step of the clock.
+  if (expiresAt - at < life - SLOWEST_OPENING_MS - evidence.setAhead(SLOWEST_OPENING_MS))
     throw new Violation(7, "a refund invoice was taken that soon expires");
 }
 

@@ -179,6 +179,7 @@ export const MONEY: readonly Mutant[] = [
     first: "interleavings",
     edits: [
       { file: REFUNDING, find: "const SEND_GRACE_MS = 2 * MINUTE;", replace: "const SEND_GRACE_MS = 0 * MINUTE;" },
+      { file: REFUNDING, find: "const SEND_GRACE_LOOKS = 6;", replace: "const SEND_GRACE_LOOKS = 0;" },
     ],
   },
   {
