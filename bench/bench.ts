@@ -69,7 +69,8 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   growth: () => growth(extent, most),
   lives: () => lives({ quick }),
   webhook: () => webhook(quick ? { codes: 40, rounds: 1 } : { codes: 200, rounds: 3 }),
-  "in-process": () => inProcess(quick ? { rounds: 1, lives: 1_000 } : { rounds: 3, lives: 8_000 }),
+  "in-process": () =>
+    inProcess({ ...(quick ? { rounds: 1, lives: 1_000 } : { rounds: 3, lives: 8_000 }), stored: most }),
   provider: () => provider(quick ? { codes: 20, seconds: 4 } : { codes: 50, seconds: 25 }),
   memory: () => memory({ seconds: values.minutes === undefined ? (quick ? 15 : 120) : whole("minutes") * 60 }),
 };

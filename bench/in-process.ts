@@ -31,6 +31,8 @@ export interface InProcessJob {
   readonly folder: string;
   /** Lives that are counted; a quarter as many go before. */
   readonly lives: number;
+  /** Id of its first activation; no two runs on one folder may share any. */
+  readonly firstId: number;
   /** Lives under way at once. */
   readonly customers: number;
   /** Whether bare bun:sqlite writes the same rows afterwards. Recording them takes time too: such a run's own figures are too bad. */
@@ -54,7 +56,7 @@ const CENTS = parseUsdPerBtc("100000");
 const PRICE_SATS = 150;
 const WITHIN_MS = 120_000;
 
-const { folder, lives, customers, floor } = JSON.parse(process.argv[2] ?? "") as InProcessJob;
+const { folder, lives, firstId, customers, floor } = JSON.parse(process.argv[2] ?? "") as InProcessJob;
 const warmUp = Math.ceil(lives / 4);
 const loaded = loadConfig({ ...RAISED, CODE_GRACE_SECONDS: "0", DATA_DIR: folder });
 if (!loaded.ok || CENTS === null) throw new Error("The configuration is wrong");
@@ -67,7 +69,7 @@ const journal = new Journal(database, world);
 database.takeWritten();
 const logFile = openSync(join(folder, "log"), "a");
 const node = instantNode(lives + warmUp, PRICE_SATS, now);
-const provider = instantProvider(now);
+const provider = instantProvider(now, firstId);
 const keys = new RootKeys([{ kid: 0, key: world.random(32) }]);
 const proven = new ProvenCredentials();
 

@@ -83,9 +83,10 @@ export interface InstantProvider extends NumberProvider {
   receives(phoneNumber: string): string;
 }
 
-export function instantProvider(now: () => number): InstantProvider {
+/** @param firstId of its activations: a database that was used before knows those of then. */
+export function instantProvider(now: () => number, firstId: number): InstantProvider {
   const open = new Map<string, { row: ActiveActivation; readonly messages: ProviderMessage[] }>();
-  let ids = 0;
+  let ids = firstId;
   const notAsked = () => Promise.reject(new Error("Not asked of this provider"));
   return {
     balance: async () => microUsd(1_000_000_000_000),
@@ -97,7 +98,7 @@ export function instantProvider(now: () => number): InstantProvider {
     countries: notAsked,
     services: notAsked,
     async buyActivation({ service, country }) {
-      const activationId = String(++ids);
+      const activationId = String(ids++);
       const phoneNumber = `+1${activationId.padStart(10, "0")}`;
       const bought = { activationId, service, country, phoneNumber, cost: COST, endsAt: now() + LIFE_MS };
       open.set(activationId, {

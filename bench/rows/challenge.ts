@@ -47,12 +47,19 @@ async function startNode(invoices: string, { url }: Peers): Promise<Running & { 
   return { ...node, url: `http://127.0.0.1:${node.found[1]}` };
 }
 
-function figures(servers: readonly Measured[], atLeast: number, aims: Readonly<Record<string, number>> = {}): Figure[] {
+interface Aims {
+  readonly perSecond: number;
+  readonly p99?: number;
+  /** Of a ratio, by the other server's name. */
+  readonly ratios?: Readonly<Record<string, number>>;
+}
+
+function figures(servers: readonly Measured[], aims: Aims): Figure[] {
   const own = servers[0];
   return [
-    { name: "rate", value: own?.perSecond.median ?? 0, unit: "/s", aim: { atLeast } },
-    ...ratios(servers, aims).slice(1),
-    { name: "p99", value: own?.p99 ?? 0, unit: "ms", aim: { atMost: AIM_P99_MS } },
+    { name: "rate", value: own?.perSecond.median ?? 0, unit: "/s", aim: { atLeast: aims.perSecond } },
+    ...ratios(servers, aims.ratios ?? {}).slice(1),
+    { name: "p99", value: own?.p99 ?? 0, unit: "ms", ...(aims.p99 !== undefined && { aim: { atMost: aims.p99 } }) },
   ];
 }
 
@@ -84,7 +91,7 @@ export async function challenge(extent: Extent): Promise<Row> {
     ),
   );
   const work = "402 challenge with the order durable, invoices from a loopback LND";
-  return { id: "challenge", work, servers, figures: figures(servers, AIM_LND_PER_SECOND) };
+  return { id: "challenge", work, servers, figures: figures(servers, { perSecond: AIM_LND_PER_SECOND }) };
 }
 
 export async function presigned(extent: Extent): Promise<Row> {
@@ -106,6 +113,10 @@ export async function presigned(extent: Extent): Promise<Row> {
   );
   await Promise.all([durable, volatile, peers, elysia.process].map((one) => one.stop()));
   const work = "402 challenge with the order durable, invoices at hand";
-  const aims = { "the same without durability": AIM_OF_VOLATILE };
-  return { id: "presigned", work, servers, figures: figures(servers, AIM_PER_SECOND, aims) };
+  const aims = {
+    perSecond: AIM_PER_SECOND,
+    p99: AIM_P99_MS,
+    ratios: { "the same without durability": AIM_OF_VOLATILE },
+  };
+  return { id: "presigned", work, servers, figures: figures(servers, aims) };
 }

@@ -3,25 +3,58 @@
  * bun:sqlite writing the very rows of such lives, in the same transactions.
  */
 import { join } from "node:path";
+import { RealWorld } from "../../actors/runtime/world.ts";
 import type { InProcessJob, InProcessResult } from "../in-process.ts";
 import { result } from "../processes.ts";
 import { newFolder } from "../product.ts";
 import type { Row } from "../report.ts";
 import { spread } from "../statistics.ts";
+import { filled } from "./journal.ts";
 
 const AIM_LIVES = 2_000;
+const AIM_GROWTH = 1.3;
 const CUSTOMERS = 512;
+const FEW = 10_000;
+const GROWTH_ROUNDS = 3;
 
-function run(lives: number, floor: boolean): Promise<InProcessResult> {
-  const job: InProcessJob = { folder: newFolder(), lives, customers: CUSTOMERS, floor };
+let ids = 1;
+
+function run(lives: number, { folder = newFolder(), floor = false } = {}): Promise<InProcessResult> {
+  const job: InProcessJob = { folder, lives, firstId: ids, customers: CUSTOMERS, floor };
+  ids += 2 * lives;
   const bunArgs = process.env.BENCH_BUN_ARGS?.split(" ") ?? [];
   return result([...bunArgs, join(import.meta.dir, "..", "in-process.ts"), JSON.stringify(job)]);
 }
 
-export async function inProcess({ rounds, lives }: { readonly rounds: number; readonly lives: number }): Promise<Row> {
+/** What a life costs with `stored` orders stored, in turn with `FEW`. */
+async function growth(lives: number, stored: number): Promise<number[]> {
+  const world = new RealWorld();
+  const few = await filled(world, FEW);
+  const many = await filled(world, stored);
+  const ratios: number[] = [];
+  for (let round = 0; round < GROWTH_ROUNDS; round++) {
+    const small = await run(lives, { folder: few });
+    const large = await run(lives, { folder: many });
+    ratios.push(large.cpuMicros / small.cpuMicros);
+  }
+  return ratios;
+}
+
+/** @param stored how many orders the larger of two databases holds, for the growth of the cost. */
+export async function inProcess({
+  rounds,
+  lives,
+  stored,
+}: {
+  readonly rounds: number;
+  readonly lives: number;
+  readonly stored: number;
+}): Promise<Row> {
   const seen: InProcessResult[] = [];
-  for (let round = 0; round < rounds; round++) seen.push(await run(lives, false));
-  const { floorMicros } = await run(Math.min(lives, 4_000), true);
+  for (let round = 0; round < rounds; round++) seen.push(await run(lives));
+  const { floorMicros } = await run(Math.min(lives, 4_000), { floor: true });
+  const grown = spread(await growth(lives, stored));
+  const orders = (n: number) => n.toLocaleString("en-US");
   const rate = spread(seen.map(({ perSecond }) => perSecond));
   const cpu = spread(seen.map(({ cpuMicros }) => cpuMicros));
   const commits = spread(seen.map((one) => one.commits));
@@ -37,6 +70,13 @@ export async function inProcess({ rounds, lives }: { readonly rounds: number; re
         value: commits.median,
         unit: "",
         range: [commits.min, commits.max],
+      },
+      {
+        name: `processor time with ${orders(stored)} stored / with ${orders(FEW)}`,
+        value: grown.median,
+        unit: "",
+        range: [grown.min, grown.max],
+        aim: { atMost: AIM_GROWTH },
       },
     ],
   };
