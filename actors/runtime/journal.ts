@@ -79,6 +79,8 @@ export class Journal {
 
   /** Takes over an open database; `Journal.open` opens a file. @param upgrading as `told` of `migrate` */
   constructor(db: Database, world: World, upgrading?: (from: number) => void) {
+    // Whoever closes it last, a doctor or a backup, has it alone for a moment.
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     // Before anything else: to set the mode of its log writes into the file.
     knownSchema(db);
     configure(db);

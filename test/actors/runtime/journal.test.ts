@@ -302,6 +302,22 @@ test("a number that turned up after its order was served otherwise is that order
   expect(journal.store.idByActivation("78")).toBe(idOf(1));
 });
 
+test("waits for another process that has the database alone for a moment, as the last one does that closes it", async () => {
+  await inDirectory(async (path) => {
+    const script = `const { Database } = require("bun:sqlite");
+      new Database(process.argv[1], { create: true }).run("BEGIN EXCLUSIVE");
+      console.log("alone");
+      setTimeout(() => process.exit(), 300);`;
+    const other = Bun.spawn([process.execPath, "-e", script, path], { stdout: "pipe" });
+    const { value } = await other.stdout.getReader().read();
+    expect(new TextDecoder().decode(value)).toBe("alone\n");
+    const journal = Journal.open(path, new ManualWorld());
+    expect(journal.writable()).toBe(true);
+    journal.close();
+    await other.exited;
+  });
+});
+
 describe("close", () => {
   test("writes what waits, however much that is", async () => {
     await inDirectory(async (path) => {
