@@ -16,23 +16,46 @@ const IDS_AT_A_TIME = 256;
 /** Routes without parameters have none. */
 const idIn = (params: { readonly id?: string } | undefined): string | undefined => params?.id;
 
+/** Names of requests, and a line of log for each. */
+export class LineLog {
+  #ids = "";
+  #at = 0;
+  #lines = "";
+  readonly #route: string;
+  readonly #status: number;
+
+  constructor(route: string, status: number) {
+    this.#route = route;
+    this.#status = status;
+  }
+
+  nextId(): string {
+    if (this.#at >= this.#ids.length) {
+      const bytes = crypto.getRandomValues(new Uint8Array((IDS_AT_A_TIME * ID_CHARACTERS * 3) / 4));
+      this.#ids = Buffer.from(bytes).toString("base64url");
+      this.#at = 0;
+    }
+    this.#at += ID_CHARACTERS;
+    return this.#ids.slice(this.#at - ID_CHARACTERS, this.#at);
+  }
+
+  answered(id: string, method: string, ms: number): void {
+    if (this.#lines === "") {
+      setTimeout(() => {
+        writeSync(1, this.#lines);
+        this.#lines = "";
+      }, LOG_WAITS_MS);
+    }
+    const time = new Date().toISOString();
+    this.#lines += `{"level":"info","time":"${time}","name":"floor","requestId":"${id}","method":"${method}","route":"${this.#route}","status":${this.#status},"ms":${ms},"msg":"Answered"}\n`;
+  }
+}
+
 export function duties({ route, status, headers }: FloorAnswer, body: string | Blob) {
   const clients = new Map<string, number>();
   const credentials = new Map<string, string>();
   const counts = { answers: 0, fast: 0 };
-  let ids = "";
-  let at = 0;
-  let lines = "";
-  const nextId = (): string => {
-    if (at >= ids.length) {
-      ids = Buffer.from(crypto.getRandomValues(new Uint8Array((IDS_AT_A_TIME * ID_CHARACTERS * 3) / 4))).toString(
-        "base64url",
-      );
-      at = 0;
-    }
-    at += ID_CHARACTERS;
-    return ids.slice(at - ID_CHARACTERS, at);
-  };
+  const log = new LineLog(route, status);
   const isOwner = (shown: string | null, id: string | undefined): boolean => {
     if (id === undefined) return true;
     const digest = Bun.SHA256.hash(shown ?? "", "base64");
@@ -40,19 +63,9 @@ export function duties({ route, status, headers }: FloorAnswer, body: string | B
     if (!credentials.has(digest)) credentials.set(digest, id);
     return credentials.get(digest) === id;
   };
-  const log = (id: string, method: string, ms: number): void => {
-    if (lines === "") {
-      setTimeout(() => {
-        writeSync(1, lines);
-        lines = "";
-      }, LOG_WAITS_MS);
-    }
-    const time = new Date().toISOString();
-    lines += `{"level":"info","time":"${time}","name":"floor","requestId":"${id}","method":"${method}","route":"${route}","status":${status},"ms":${ms},"msg":"Answered"}\n`;
-  };
   return new Elysia().get(route, ({ request, server, params }) => {
     const began = Date.now();
-    const id = nextId();
+    const id = log.nextId();
     const client = server?.requestIP(request)?.address ?? "";
     clients.set(client, (clients.get(client) ?? 0) + 1);
     const others = HEADERS.filter((name) => request.headers.get(name) !== null);
@@ -61,7 +74,7 @@ export function duties({ route, status, headers }: FloorAnswer, body: string | B
     const ms = Date.now() - began;
     counts.answers++;
     if (ms <= 1) counts.fast++;
-    log(id, request.method, ms);
+    log.answered(id, request.method, ms);
     return new Response(body, { status, headers: { ...headers, "x-request-id": id } });
   });
 }

@@ -4,6 +4,7 @@
  *   bun bench/floor.ts bun '<answer as JSON>'      bare Bun.serve with these bytes
  *   bun bench/floor.ts elysia '<answer as JSON>'   bare Elysia, the same bytes on the same route
  *   bun bench/floor.ts duties '<answer as JSON>'   bare Elysia with what no service may leave out (duties.ts)
+ *   bun bench/floor.ts stored '<answer as JSON>'   bare Elysia that mints a macaroon and writes an order for each answer (stored.ts)
  *   bun bench/floor.ts relay '<answer as JSON>'    bare Elysia, which reads the body and has one invoice made by BENCH_NODE for each answer
  *   bun bench/floor.ts alby '<answer as JSON>'     the server helpers of @getalby/lightning-tools on Bun.serve (alby.ts)
  *   bun bench/floor.ts alby-express '<answer as JSON>'   the same on Express
@@ -13,6 +14,7 @@ import { type AnyElysia, Elysia } from "elysia";
 import { serveOptions } from "../src/api/serve.ts";
 import { albyOnBun, albyOnExpress } from "./alby.ts";
 import { duties } from "./duties.ts";
+import { stored } from "./stored.ts";
 
 export interface FloorAnswer {
   /** Elysia's route, e.g. "/v2/l402/order/:id". */
@@ -31,7 +33,12 @@ function listening(app: AnyElysia): { readonly port: number | undefined } {
   return { port: server.port };
 }
 
-async function serve(kind: string, answered: FloorAnswer): Promise<{ readonly port: number | undefined }> {
+/** @param database of a floor that stores something */
+async function serve(
+  kind: string,
+  answered: FloorAnswer,
+  database: string,
+): Promise<{ readonly port: number | undefined }> {
   const { route, status, headers, body } = answered;
   const bytes = Buffer.from(body, "base64");
   // Text where it is text, as the service answers it.
@@ -45,6 +52,7 @@ async function serve(kind: string, answered: FloorAnswer): Promise<{ readonly po
   }
   if (kind === "duties")
     return listening(duties(answered, typeof content === "string" ? content : new Blob([content])));
+  if (kind === "stored") return listening(stored(answered, String(content), database));
   if (kind === "relay") {
     const { priceSats } = JSON.parse(String(content)) as { readonly priceSats: number };
     const call = {
@@ -67,6 +75,10 @@ async function serve(kind: string, answered: FloorAnswer): Promise<{ readonly po
 
 if (import.meta.main) {
   const [kind = "", answerFile = ""] = process.argv.slice(2);
-  const { port } = await serve(kind, JSON.parse(readFileSync(answerFile, "utf8")) as FloorAnswer);
+  const { port } = await serve(
+    kind,
+    JSON.parse(readFileSync(answerFile, "utf8")) as FloorAnswer,
+    `${answerFile}.sqlite`,
+  );
   console.log(`Floor on port ${port}`);
 }

@@ -8,7 +8,7 @@ const OWN = new Set(["date", "content-length", "connection", "keep-alive", "tran
 let files = 0;
 
 export async function floorOf(
-  kind: "bun" | "elysia" | "duties" | "relay" | "alby" | "alby-express",
+  kind: "bun" | "elysia" | "duties" | "stored" | "relay" | "alby" | "alby-express",
   answer: FloorAnswer,
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly process: Running; readonly port: number }> {

@@ -98,20 +98,23 @@ export async function presigned(extent: Extent): Promise<Row> {
   const peers = await startPeers();
   const { answer, invoices } = await prepared(peers, extent);
   const entry = ["bench/invoice-server.ts", invoices];
-  const [durable, volatile, elysia] = await Promise.all([
+  const floor = { ...answer, route: PATH };
+  const [durable, volatile, least, elysia] = await Promise.all([
     startProduct(peers, { entry }),
     startProduct(peers, { entry, env: { BENCH_SYNCHRONOUS: "OFF" } }),
-    floorOf("elysia", { ...answer, route: PATH }),
+    floorOf("stored", floor),
+    floorOf("elysia", floor),
   ]);
   const servers = await inTurn(
     [
       { ...TARGET, name: "l402-numbers", process: durable, port: durable.port },
       { ...TARGET, name: "the same without durability", process: volatile, port: volatile.port },
+      { ...TARGET, ...least, name: "bare Elysia that mints a macaroon and writes the same rows" },
       { ...TARGET, ...elysia, name: "bare Elysia" },
     ],
     extent,
   );
-  await Promise.all([durable, volatile, peers, elysia.process].map((one) => one.stop()));
+  await Promise.all([durable, volatile, peers, least.process, elysia.process].map((one) => one.stop()));
   const work = "402 challenge with the order durable, invoices at hand";
   const aims = {
     perSecond: AIM_PER_SECOND,

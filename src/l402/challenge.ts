@@ -10,7 +10,7 @@ import { encodeMacaroon, mint } from "./macaroon.ts";
 
 export interface MacaroonRequest {
   readonly keys: RootKeys;
-  readonly world: World;
+  readonly world: Pick<World, "random">;
   /** Lower-case hex. Must be the invoice's: clients compare. */
   readonly paymentHash: string;
   readonly orderId: string;

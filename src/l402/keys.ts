@@ -43,7 +43,7 @@ export class RootKeys {
   }
 
   /** A fresh token id: the key id of the minting key, then 31 random bytes. */
-  newTokenId(world: World): Uint8Array {
+  newTokenId(world: Pick<World, "random">): Uint8Array {
     return concatBytes(Uint8Array.of(this.#mintingKid), world.random(TOKEN_ID_BYTES - 1));
   }
 

@@ -121,7 +121,7 @@ const VERDICTS = {
 } as const;
 
 function mintAgain(order: string | undefined, caveats: readonly string[], options: MacaroonOptions): number {
-  const { out, dataDir, keys, world, revocations } = options;
+  const { out, dataDir, keys, revocations } = options;
   if (order === undefined || !/^[0-9a-f]{32}$/.test(order)) throw new Wrong("Which order? Its id has 32 hex digits");
   const rootKeys = keys();
   if (!rootKeys) return print(out, "There are no keys here", 2);
@@ -131,7 +131,7 @@ function mintAgain(order: string | undefined, caveats: readonly string[], option
     const found = new Store(opened.db).order(order as OrderId);
     if (!found) return print(out, "No such order", 1);
     const [first] = presentedAs(
-      `${macaroonFor(found, { keys: rootKeys, world, revocations: revocations() })}:`,
+      `${macaroonFor(found, { keys: rootKeys, revocations: revocations() })}:`,
     ).credentials;
     if (!first) throw new Error("A minted macaroon cannot be read");
     return print(out, encode(narrowed(first.macaroon, caveats)), 0);

@@ -10,7 +10,7 @@ import { isRefundable } from "../../actors/order/terms.ts";
 import type { Millis, World } from "../../actors/runtime/world.ts";
 import type { NodeStanding } from "../lightning/standing.ts";
 import type { ProviderStanding } from "../provider/standing.ts";
-import { type Amounts, CLIENTS_OF_A_NETWORK, Holders, NOTHING, type Owner, type Resource } from "./holders.ts";
+import { type Amounts, CLIENTS_OF_A_NETWORK, NOTHING, type Owner, Passing, type Resource } from "./holders.ts";
 import { type Problem, problem } from "./problem.ts";
 import type { Reservations } from "./reservations.ts";
 
@@ -38,6 +38,7 @@ export const temporarily = (message: string, retryAfterSeconds = 30): Problem =>
 
 /** One client's unpaid orders may set aside one part in so many of the provider's balance and of our liquidity. */
 const CLIENT_SHARE = 10;
+const ONE: Amounts = { ...NOTHING, count: 1 };
 const SCARCE: Readonly<Record<Resource, Problem>> = {
   count: temporarily("Too many unpaid orders are open", 60),
   microUsd: temporarily("The provider account cannot cover more orders right now", 60),
@@ -54,10 +55,9 @@ const limited = (message: string): Problem =>
 export class Admission {
   readonly #gates: Gates;
   /** Orders that are being opened. */
-  readonly #entered = new Holders();
+  readonly #entered = new Passing();
   /** Those of them that have what they need, and what that is. */
-  readonly #secured = new Holders();
-  #tickets = 0;
+  readonly #secured = new Passing();
 
   constructor(gates: Gates) {
     this.#gates = gates;
@@ -83,7 +83,7 @@ export class Admission {
       return limited("Too many unpaid orders from addresses near yours");
     }
     if (this.#entered.total.count >= maxUnpaid) return SCARCE.count;
-    return this.#ticket(this.#entered, owner, { ...NOTHING, count: 1 });
+    return this.#entered.add(owner, ONE);
   }
 
   /** Peers must answer before a price is promised. */
@@ -120,7 +120,7 @@ export class Admission {
       leaving.push(...ids);
     }
     // At once, so that nobody who comes meanwhile takes what is being made free for this one.
-    const release = this.#ticket(this.#secured, owner, need);
+    const release = this.#secured.add(owner, need);
     if (await this.#close(leaving)) return release;
     release();
     return SCARCE.count;
@@ -170,11 +170,5 @@ export class Admission {
 
   #now(): Millis {
     return this.#gates.world.now();
-  }
-
-  #ticket(holders: Holders, owner: Owner, amounts: Amounts): () => void {
-    const id = String(this.#tickets++);
-    holders.add(id, owner, amounts, this.#now());
-    return () => holders.remove(id);
   }
 }

@@ -178,6 +178,49 @@ export class Holders {
   }
 }
 
+/** Who holds what for a moment, while an order is being opened: sums alone, because none of it gives way. */
+export class Passing {
+  readonly #clients = new Map<string, Sum>();
+  readonly #networks = new Map<string, Sum>();
+  readonly #total: Sum = { ...NOTHING };
+
+  /** As it is now: not to be kept. So are the others. */
+  get total(): Amounts {
+    return this.#total;
+  }
+
+  ofClient(client: string): Amounts {
+    return this.#clients.get(client) ?? NOTHING;
+  }
+
+  ofNetwork(network: string): Amounts {
+    return this.#networks.get(network) ?? NOTHING;
+  }
+
+  /** Counts until the answer is called; once, however often it is. */
+  add({ client, network }: Owner, amounts: Amounts): () => void {
+    const move = (sign: 1 | -1) => {
+      add(this.#total, amounts, sign);
+      addTo(this.#clients, client, amounts, sign);
+      addTo(this.#networks, network, amounts, sign);
+    };
+    let held = true;
+    move(1);
+    return () => {
+      if (held) move(-1);
+      held = false;
+    };
+  }
+}
+
+/** A sum that has come to nothing is forgotten. */
+function addTo(sums: Map<string, Sum>, name: string, amounts: Amounts, sign: 1 | -1): void {
+  const sum = sums.get(name) ?? { ...NOTHING };
+  add(sum, amounts, sign);
+  if (sum.count === 0) sums.delete(name);
+  else sums.set(name, sum);
+}
+
 function add(to: Sum, { count, microUsd, sats }: Amounts, sign: 1 | -1): void {
   to.count += sign * count;
   to.microUsd += sign * microUsd;
