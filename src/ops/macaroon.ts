@@ -130,9 +130,7 @@ function mintAgain(order: string | undefined, caveats: readonly string[], option
   try {
     const found = new Store(opened.db).order(order as OrderId);
     if (!found) return print(out, "No such order", 1);
-    const [first] = presentedAs(
-      `${macaroonFor(found, { keys: rootKeys, revocations: revocations() })}:`,
-    ).credentials;
+    const [first] = presentedAs(`${macaroonFor(found, { keys: rootKeys, revocations: revocations() })}:`).credentials;
     if (!first) throw new Error("A minted macaroon cannot be read");
     return print(out, encode(narrowed(first.macaroon, caveats)), 0);
   } finally {
