@@ -14,7 +14,6 @@ import { type AnyElysia, Elysia } from "elysia";
 import { serveOptions } from "../src/api/serve.ts";
 import { albyOnBun, albyOnExpress } from "./alby.ts";
 import { duties } from "./duties.ts";
-import { stored } from "./stored.ts";
 
 export interface FloorAnswer {
   /** Elysia's route, e.g. "/v2/l402/order/:id". */
@@ -52,7 +51,11 @@ async function serve(
   }
   if (kind === "duties")
     return listening(duties(answered, typeof content === "string" ? content : new Blob([content])));
-  if (kind === "stored") return listening(stored(answered, String(content), database));
+  if (kind === "stored") {
+    // Only here: no other floor loads what it needs.
+    const { stored } = await import("./stored.ts");
+    return listening(stored(answered, String(content), database));
+  }
   if (kind === "relay") {
     const { priceSats } = JSON.parse(String(content)) as { readonly priceSats: number };
     const call = {

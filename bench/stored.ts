@@ -1,7 +1,7 @@
 /**
- * The least that a challenge can cost: bare Elysia that names and counts the request, reads its body, mints the macaroon, writes the order's rows
- * (all of one turn in one transaction, `synchronous=FULL`) and a line of log, in the fewest steps. No price, no stock, no limits, no
- * `Payment` challenge, and nothing is decided.
+ * Less than a challenge can cost: bare Elysia that names the request, reads its body, mints the macaroon, writes the order's rows (all of one
+ * turn in one transaction, `synchronous=FULL`) and a line of log, in the fewest steps. It knows no client, counts and limits nothing, asks for no
+ * price and no stock, reserves nothing, makes no `Payment` challenge and no body of its own, and decides nothing.
  */
 import { Database } from "bun:sqlite";
 import { Elysia } from "elysia";

@@ -15,7 +15,6 @@ const AIM_LIVES = 2_000;
 const AIM_GROWTH = 1.3;
 const CUSTOMERS = 512;
 const FEW = 10_000;
-const GROWTH_ROUNDS = 3;
 
 let ids = 1;
 
@@ -27,13 +26,13 @@ function run(lives: number, { folder = newFolder(), floor = false } = {}): Promi
 }
 
 /** What a life costs with `stored` orders stored, in turn with `FEW`. */
-async function growth(lives: number, stored: number): Promise<number[]> {
+async function growth(rounds: number, lives: number, stored: number): Promise<number[]> {
   const world = new RealWorld();
-  const few = await filled(world, FEW);
   const many = await filled(world, stored);
   const ratios: number[] = [];
-  for (let round = 0; round < GROWTH_ROUNDS; round++) {
-    const small = await run(lives, { folder: few });
+  for (let round = 0; round < rounds; round++) {
+    // Each run stores its own orders as well: among a million they are few.
+    const small = await run(lives, { folder: await filled(world, FEW) });
     const large = await run(lives, { folder: many });
     ratios.push(large.cpuMicros / small.cpuMicros);
   }
@@ -53,7 +52,7 @@ export async function inProcess({
   const seen: InProcessResult[] = [];
   for (let round = 0; round < rounds; round++) seen.push(await run(lives));
   const { floorMicros } = await run(Math.min(lives, 4_000), { floor: true });
-  const grown = spread(await growth(lives, stored));
+  const grown = spread(await growth(rounds, lives, stored));
   const orders = (n: number) => n.toLocaleString("en-US");
   const rate = spread(seen.map(({ perSecond }) => perSecond));
   const cpu = spread(seen.map(({ cpuMicros }) => cpuMicros));

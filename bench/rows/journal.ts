@@ -17,6 +17,7 @@ import type { Row } from "../report.ts";
 import { copyOrder } from "../seed.ts";
 import { spread } from "../statistics.ts";
 
+const AIM_GROWTH = 1.3;
 /** As many as share one commit at most. */
 const GROUP = 512;
 const FEW = 10_000;
@@ -48,9 +49,11 @@ export function opening(world: RealWorld): Transition {
   };
 }
 
+const NUMBER = { activationId: "1", phoneNumber: "+10000000001", cost: microUsd(300_000), boughtAt: 1, endsAt: 2 };
+
 const ended = (one: Transition): Transition => ({
   ...one,
-  order: { ...one.order, state: { kind: "done", as: "completed", number: null }, endedAt: one.order.terms.createdAt },
+  order: { ...one.order, state: { kind: "done", as: "completed", number: NUMBER }, endedAt: one.order.terms.createdAt },
 });
 
 interface Spent {
@@ -151,6 +154,7 @@ export async function journal({
         value: growth.median,
         unit: "",
         range: [growth.min, growth.max],
+        aim: { atMost: AIM_GROWTH },
       },
     ],
   };

@@ -217,7 +217,7 @@ export class Passing {
 function addTo(sums: Map<string, Sum>, name: string, amounts: Amounts, sign: 1 | -1): void {
   const sum = sums.get(name) ?? { ...NOTHING };
   add(sum, amounts, sign);
-  if (sum.count === 0) sums.delete(name);
+  if (sum.count === 0 && sum.microUsd === 0 && sum.sats === 0) sums.delete(name);
   else sums.set(name, sum);
 }
 
