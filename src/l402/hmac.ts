@@ -4,7 +4,7 @@
  */
 
 export const hmacSha256 = (key: Uint8Array, data: Uint8Array): Uint8Array =>
-  new Bun.CryptoHasher("sha256", key).update(data).digest();
+  new Uint8Array(new Bun.CryptoHasher("sha256", key).update(data).digest());
 
 const HASH_BYTES = 32;
 /** No salt means a hash's length of zeros (RFC 5869, section 2.2). */
