@@ -10,7 +10,7 @@ import { isRefundable } from "../../actors/order/terms.ts";
 import type { Millis, World } from "../../actors/runtime/world.ts";
 import type { NodeStanding } from "../lightning/standing.ts";
 import type { ProviderStanding } from "../provider/standing.ts";
-import { type Amounts, CLIENTS_OF_A_NETWORK, NOTHING, type Owner, Passing, type Resource } from "./holders.ts";
+import { type Amounts, CLIENTS_OF_A_NETWORK, NOTHING, type Owner, type Resource, Sums } from "./holders.ts";
 import { type Problem, problem } from "./problem.ts";
 import type { Reservations } from "./reservations.ts";
 
@@ -55,9 +55,9 @@ const limited = (message: string): Problem =>
 export class Admission {
   readonly #gates: Gates;
   /** Orders that are being opened. */
-  readonly #entered = new Passing();
+  readonly #entered = new Sums();
   /** Those of them that have what they need, and what that is. */
-  readonly #secured = new Passing();
+  readonly #secured = new Sums();
 
   constructor(gates: Gates) {
     this.#gates = gates;
@@ -83,7 +83,7 @@ export class Admission {
       return limited("Too many unpaid orders from addresses near yours");
     }
     if (this.#entered.total.count >= maxUnpaid) return SCARCE.count;
-    return this.#entered.add(owner, ONE);
+    return this.#entered.hold(owner, ONE);
   }
 
   /** Peers must answer before a price is promised. */
@@ -120,7 +120,7 @@ export class Admission {
       leaving.push(...ids);
     }
     // At once, so that nobody who comes meanwhile takes what is being made free for this one.
-    const release = this.#secured.add(owner, need);
+    const release = this.#secured.hold(owner, need);
     if (await this.#close(leaving)) return release;
     release();
     return SCARCE.count;

@@ -44,24 +44,53 @@ interface Held extends Amounts, Owner {
 
 type Sum = { -readonly [resource in Resource]: number };
 
-interface Holding {
-  /** Changed in place, as all sums here: an order enters and leaves several. */
-  readonly total: Sum;
-  /** Oldest first. */
-  readonly orders: Set<string>;
+/** Who holds how much: changed in place, because an order enters and leaves several of these. */
+export class Sums {
+  readonly #clients = new Map<string, Sum>();
+  readonly #networks = new Map<string, Sum>();
+  readonly #total: Sum = { ...NOTHING };
+
+  /** As it is now: not to be kept. So are the others. */
+  get total(): Amounts {
+    return this.#total;
+  }
+
+  ofClient(client: string): Amounts {
+    return this.#clients.get(client) ?? NOTHING;
+  }
+
+  ofNetwork(network: string): Amounts {
+    return this.#networks.get(network) ?? NOTHING;
+  }
+
+  move({ client, network }: Owner, amounts: Amounts, sign: 1 | -1): void {
+    add(this.#total, amounts, sign);
+    addTo(this.#clients, client, amounts, sign);
+    addTo(this.#networks, network, amounts, sign);
+  }
+
+  /** Counts until the answer is called; once, however often it is. */
+  hold(owner: Owner, amounts: Amounts): () => void {
+    let held = true;
+    this.move(owner, amounts, 1);
+    return () => {
+      if (held) this.move(owner, amounts, -1);
+      held = false;
+    };
+  }
 }
 
 export class Holders {
   /** Oldest first. */
   readonly #orders = new Map<string, Held>();
-  readonly #clients = new Map<string, Holding>();
-  readonly #networks = new Map<string, Holding>();
-  readonly #total: Sum = { ...NOTHING };
+  /** The same by network, for those that hold something. */
+  readonly #networks = new Map<string, Set<string>>();
+  readonly #sums = new Sums();
   readonly #leaving: Sum = { ...NOTHING };
 
   /** As it is now: not to be kept. So are the others. */
   get total(): Amounts {
-    return this.#total;
+    return this.#sums.total;
   }
 
   /** What is about to become free. */
@@ -70,19 +99,21 @@ export class Holders {
   }
 
   ofClient(client: string): Amounts {
-    return this.#clients.get(client)?.total ?? NOTHING;
+    return this.#sums.ofClient(client);
   }
 
   ofNetwork(network: string): Amounts {
-    return this.#networks.get(network)?.total ?? NOTHING;
+    return this.#sums.ofNetwork(network);
   }
 
-  add(id: string, { client, network }: Owner, amounts: Amounts, since: Millis): void {
+  add(id: string, owner: Owner, amounts: Amounts, since: Millis): void {
     this.remove(id);
+    const { client, network } = owner;
     this.#orders.set(id, { client, network, ...amounts, since, leaving: false });
-    add(this.#total, amounts, 1);
-    join(this.#clients, client, id, amounts);
-    join(this.#networks, network, id, amounts);
+    this.#sums.move(owner, amounts, 1);
+    const orders = this.#networks.get(network);
+    if (orders) orders.add(id);
+    else this.#networks.set(network, new Set([id]));
   }
 
   remove(id: string): void {
@@ -90,9 +121,10 @@ export class Holders {
     if (!held) return;
     this.#mark(id, false);
     this.#orders.delete(id);
-    add(this.#total, held, -1);
-    leave(this.#clients, held.client, id, held);
-    leave(this.#networks, held.network, id, held);
+    this.#sums.move(held, held, -1);
+    const orders = this.#networks.get(held.network);
+    orders?.delete(id);
+    if (orders?.size === 0) this.#networks.delete(held.network);
   }
 
   /**
@@ -142,7 +174,7 @@ export class Holders {
   ): string | null {
     let most = fair;
     let found: string | null = null;
-    for (const [network, { orders }] of this.#networks) {
+    for (const [network, orders] of this.#networks) {
       const share = this.#left(network, resource, left);
       if (network === own || share <= most) continue;
       const id = this.#firstStaying(orders, resource, chosen);
@@ -178,41 +210,6 @@ export class Holders {
   }
 }
 
-/** Who holds what for a moment, while an order is being opened: sums alone, because none of it gives way. */
-export class Passing {
-  readonly #clients = new Map<string, Sum>();
-  readonly #networks = new Map<string, Sum>();
-  readonly #total: Sum = { ...NOTHING };
-
-  /** As it is now: not to be kept. So are the others. */
-  get total(): Amounts {
-    return this.#total;
-  }
-
-  ofClient(client: string): Amounts {
-    return this.#clients.get(client) ?? NOTHING;
-  }
-
-  ofNetwork(network: string): Amounts {
-    return this.#networks.get(network) ?? NOTHING;
-  }
-
-  /** Counts until the answer is called; once, however often it is. */
-  add({ client, network }: Owner, amounts: Amounts): () => void {
-    const move = (sign: 1 | -1) => {
-      add(this.#total, amounts, sign);
-      addTo(this.#clients, client, amounts, sign);
-      addTo(this.#networks, network, amounts, sign);
-    };
-    let held = true;
-    move(1);
-    return () => {
-      if (held) move(-1);
-      held = false;
-    };
-  }
-}
-
 /** A sum that has come to nothing is forgotten. */
 function addTo(sums: Map<string, Sum>, name: string, amounts: Amounts, sign: 1 | -1): void {
   const sum = sums.get(name) ?? { ...NOTHING };
@@ -225,22 +222,4 @@ function add(to: Sum, { count, microUsd, sats }: Amounts, sign: 1 | -1): void {
   to.count += sign * count;
   to.microUsd += sign * microUsd;
   to.sats += sign * sats;
-}
-
-function join(holdings: Map<string, Holding>, name: string, id: string, amounts: Amounts): void {
-  let holding = holdings.get(name);
-  if (!holding) {
-    holding = { total: { ...NOTHING }, orders: new Set() };
-    holdings.set(name, holding);
-  }
-  add(holding.total, amounts, 1);
-  holding.orders.add(id);
-}
-
-function leave(holdings: Map<string, Holding>, name: string, id: string, amounts: Amounts): void {
-  const holding = holdings.get(name);
-  if (!holding) return;
-  add(holding.total, amounts, -1);
-  holding.orders.delete(id);
-  if (holding.orders.size === 0) holdings.delete(name);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Holders, NOTHING, Passing, type Resource } from "../../src/orders/holders.ts";
+import { Holders, NOTHING, type Resource, Sums } from "../../src/orders/holders.ts";
 
 const RESOURCES = ["count", "microUsd", "sats"] as const satisfies readonly Resource[];
 const name = (n: number) => `n${n}`;
@@ -87,19 +87,19 @@ test("whatever comes, goes and gives way, the sums are the sums of what is there
   );
 });
 
-test("what passes counts for its client, its network and in all until it is let go, and only once", () => {
-  const passing = new Passing();
+test("what is held counts for its client, its network and in all until it is let go, and only once", () => {
+  const sums = new Sums();
   const mine = { client: "a", network: "n" };
   const amounts = { count: 1, microUsd: 5, sats: 7 };
-  const first = passing.add(mine, amounts);
-  const second = passing.add({ client: "b", network: "n" }, amounts);
-  expect(passing.ofClient("a")).toEqual(amounts);
-  expect(passing.ofNetwork("n")).toEqual({ count: 2, microUsd: 10, sats: 14 });
-  expect(passing.total).toEqual({ count: 2, microUsd: 10, sats: 14 });
+  const first = sums.hold(mine, amounts);
+  const second = sums.hold({ client: "b", network: "n" }, amounts);
+  expect(sums.ofClient("a")).toEqual(amounts);
+  expect(sums.ofNetwork("n")).toEqual({ count: 2, microUsd: 10, sats: 14 });
+  expect(sums.total).toEqual({ count: 2, microUsd: 10, sats: 14 });
   first();
   first();
-  expect(passing.ofClient("a")).toEqual(NOTHING);
-  expect(passing.ofNetwork("n")).toEqual(amounts);
+  expect(sums.ofClient("a")).toEqual(NOTHING);
+  expect(sums.ofNetwork("n")).toEqual(amounts);
   second();
-  expect([passing.ofNetwork("n"), passing.total]).toEqual([NOTHING, NOTHING]);
+  expect([sums.ofNetwork("n"), sums.total]).toEqual([NOTHING, NOTHING]);
 });
