@@ -9,7 +9,7 @@ import type { Effect } from "../order/effects.ts";
 import type { OrderEvent } from "../order/events.ts";
 import type { Posting } from "../order/ledger.ts";
 import { deadline, numberOf, type Order } from "../order/state.ts";
-import { BUSY_TIMEOUT_MS, configure, knownSchema, migrate } from "./schema.ts";
+import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
 import { StakeMoves } from "./stakes.ts";
 import { Store } from "./store.ts";
 import type { World } from "./world.ts";
@@ -79,10 +79,6 @@ export class Journal {
 
   /** Takes over an open database; `Journal.open` opens a file. @param upgrading as `told` of `migrate` */
   constructor(db: Database, world: World, upgrading?: (from: number) => void) {
-    // Whoever closes it last, a doctor or a backup, has it alone for a moment.
-    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    // Before anything else: to set the mode of its log writes into the file.
-    knownSchema(db);
     configure(db);
     migrate(db, upgrading);
     this.db = db;

@@ -255,10 +255,16 @@ export const BUSY_TIMEOUT_MS = 5_000;
  */
 const CACHE_KIB = 16 * 1024;
 
-/** Settings that bun:sqlite does not default to. FULL: an acknowledged step survives a power cut. */
+/**
+ * Settings that bun:sqlite does not default to. FULL: an acknowledged step survives a power cut.
+ * @throws Error when the database was written by a newer version of the program; then not a byte of it is changed
+ */
 export function configure(db: Database): void {
+  // First: whoever closes it last, a doctor or a backup, has it alone for a moment.
+  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  // Before the mode of its log, which is written into the file.
+  knownSchema(db);
   for (const pragma of [
-    `busy_timeout = ${BUSY_TIMEOUT_MS}`,
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",

@@ -307,10 +307,13 @@ test("waits for another process that has the database alone for a moment, as the
     const script = `const { Database } = require("bun:sqlite");
       new Database(process.argv[1], { create: true }).run("BEGIN EXCLUSIVE");
       console.log("alone");
-      setTimeout(() => process.exit(), 300);`;
+      setTimeout(() => process.exit(), 500);`;
     const other = Bun.spawn([process.execPath, "-e", script, path], { stdout: "pipe" });
     const { value } = await other.stdout.getReader().read();
     expect(new TextDecoder().decode(value)).toBe("alone\n");
+    const impatient = new Database(path);
+    expect(() => impatient.query("PRAGMA user_version").get()).toThrow("locked");
+    impatient.close();
     const journal = Journal.open(path, new ManualWorld());
     expect(journal.writable()).toBe(true);
     journal.close();
