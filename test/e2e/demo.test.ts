@@ -26,8 +26,9 @@ test("the demo shows a purchase, a refund and a rental, and ends with exit code 
   const steps = out
     .split("\n")
     .map((line) => /^ +\d+\.\d\d s {2}(\S+)/.exec(line)?.[1])
-    .filter((step) => step !== undefined && !["paid", "allocating_number", "refund_pending"].includes(step));
-  expect(steps.join(" ")).toBe(
+    .filter((step) => step !== undefined && !["paid", "allocating_number"].includes(step));
+  // A refund under way is seen or not, as the machine is fast.
+  expect(steps.join(" ").replace("cancel refund_pending refunded", "cancel refunded")).toBe(
     "server loopback 402 waiting_for_sms SMS code_received code clock completed " +
       "402 waiting_for_sms clock cancel refunded refund " +
       "402 rent_active message clock completed all",
