@@ -9,12 +9,10 @@ import { result } from "../processes.ts";
 import { newFolder } from "../product.ts";
 import type { Row } from "../report.ts";
 import { spread } from "../statistics.ts";
-import { filled } from "./journal.ts";
+import { AIM_GROWTH, FEW, filled } from "./journal.ts";
 
 const AIM_LIVES = 2_000;
-const AIM_GROWTH = 1.3;
 const CUSTOMERS = 512;
-const FEW = 10_000;
 
 let ids = 1;
 

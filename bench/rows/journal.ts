@@ -17,10 +17,10 @@ import type { Row } from "../report.ts";
 import { copyOrder } from "../seed.ts";
 import { spread } from "../statistics.ts";
 
-const AIM_GROWTH = 1.3;
+export const AIM_GROWTH = 1.3;
 /** As many as share one commit at most. */
 const GROUP = 512;
-const FEW = 10_000;
+export const FEW = 10_000;
 const WARM_UP = 8;
 
 export function opening(world: RealWorld): Transition {
