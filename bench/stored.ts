@@ -52,6 +52,7 @@ export function stored({ route, status, headers }: FloorAnswer, body: string, pa
           createdAt,
           invoiceExpiresAt,
           "-",
+          1,
           order.seq,
           "unpaid",
           state,

@@ -163,7 +163,7 @@ export function assemble(options: AssemblyOptions) {
           network: bound.network,
           ownPubkey: bound.nodePubkey,
           // Claims of other orders are met when this one claims; only an invoice of our own is found here.
-          isTaken: (paymentHash) => store.idByPaymentHash(paymentHash) !== null,
+          isTaken: (paymentHash) => journal.hashes.idOf(paymentHash) !== null,
         }),
       ),
       ...noticeEffects(notifier),
@@ -221,7 +221,7 @@ export function assemble(options: AssemblyOptions) {
       purchases.restore(`${id}:buy:${at.attempt}`, terms.good);
   }
 
-  const destinations = { world, store, network: bound.network, ownPubkey: bound.nodePubkey };
+  const destinations = { world, journal, network: bound.network, ownPubkey: bound.nodePubkey };
   const allowLoopback = peers.sandbox;
   const ladder = new RefundLadder({ supervisor, destinations, addresses: { allowLoopback } });
   const opening = new Opening({

@@ -9,6 +9,7 @@ import type { Effect } from "../order/effects.ts";
 import type { OrderEvent } from "../order/events.ts";
 import type { Posting } from "../order/ledger.ts";
 import { deadline, numberOf, type Order } from "../order/state.ts";
+import { isUnpaid, PaymentHashes } from "./payment-hashes.ts";
 import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
 import { StakeMoves } from "./stakes.ts";
 import { Store } from "./store.ts";
@@ -66,6 +67,7 @@ const MAX_GROUP = 512;
 export class Journal {
   readonly db: Database;
   readonly store: Store;
+  readonly hashes: PaymentHashes;
   readonly #world: World;
   /** Transitions decided and not yet committed. */
   #queue: Waiting[] = [];
@@ -83,6 +85,7 @@ export class Journal {
     migrate(db, upgrading);
     this.db = db;
     this.store = new Store(db);
+    this.hashes = new PaymentHashes(db);
     this.#world = world;
     this.#sql = writesOf(db);
   }
@@ -175,6 +178,7 @@ export class Journal {
       for (const { reject } of group) reject(new JournalUnavailable({ cause }));
       return;
     }
+    this.hashes.keep();
     group.forEach(({ resolve }, index) => {
       resolve(results[index] as CommitResult);
     });
@@ -182,11 +186,13 @@ export class Journal {
 
   #begin(): void {
     this.#stakes.take();
+    this.hashes.undo();
     this.#sql.begin.run();
   }
 
   /** A disk that failed the COMMIT may fail this as well; the next BEGIN then fails too, and nothing is acknowledged. */
   #rollBack(): void {
+    this.hashes.undo();
     try {
       if (this.db.inTransaction) this.#sql.rollback.run();
     } catch {}
@@ -236,6 +242,7 @@ export class Journal {
     this.#writeRows(transition);
     // Last, when nothing can undo this step alone any more.
     this.#stakes.add(transition.before, transition.order);
+    this.hashes.add(transition.before, transition.order);
     return null;
   }
 
@@ -265,9 +272,12 @@ export class Journal {
     ] as const;
     if (before === null) {
       const { paymentHash, createdAt, invoiceExpiresAt } = order.terms;
-      this.#sql.insert.run(order.id, paymentHash, createdAt, invoiceExpiresAt, openedBy ?? null, ...facts);
+      if (this.hashes.isTaken(paymentHash)) throw new HashTaken(order.id);
+      const unindexed = isUnpaid(order) ? 1 : null;
+      this.#sql.insert.run(order.id, paymentHash, createdAt, invoiceExpiresAt, openedBy ?? null, unindexed, ...facts);
     } else if (order !== before) {
-      const { changes } = this.#sql.update.run(...facts, order.id, before.seq);
+      const write = isUnpaid(before) && !isUnpaid(order) ? this.#sql.leave : this.#sql.update;
+      const { changes } = write.run(...facts, order.id, before.seq);
       if (changes !== 1) throw new OutOfStep(order.id);
     }
   }
@@ -299,6 +309,14 @@ export class OutOfStep extends Error {
   constructor(id: string) {
     super(`Order ${id} is not where its actor believes`);
     this.name = "OutOfStep";
+  }
+}
+
+/** The node gave an invoice whose payment hash another order has, or one that begins alike: a payment would have two orders. */
+export class HashTaken extends Error {
+  constructor(id: string) {
+    super(`The payment hash of order ${id} is another one's`);
+    this.name = "HashTaken";
   }
 }
 

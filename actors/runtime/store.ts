@@ -5,7 +5,6 @@ import type { OrderEvent } from "../order/events.ts";
 import { type Stake, stakeOf } from "../order/stake.ts";
 import type { Kind, Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";
-import { BY_PAYMENT_HASH } from "./schema.ts";
 import type { Millis } from "./world.ts";
 
 export interface StoredMessage {
@@ -97,7 +96,6 @@ const orNull = (row: State | null): Order | null => (row ? upcast(row.state) : n
 export class Store {
   readonly db: Database;
   readonly #byId: Statement<State, [string]>;
-  readonly #byHash: Statement<{ id: OrderId }, [string]>;
   readonly #byActivation: Statement<{ id: OrderId }, [string]>;
   readonly #due: Statement<{ id: OrderId }, [number, number]>;
   readonly #nextDue: Statement<{ due: number }, []>;
@@ -112,7 +110,6 @@ export class Store {
   constructor(db: Database) {
     this.db = db;
     this.#byId = db.prepare("SELECT state FROM orders WHERE id = ?");
-    this.#byHash = db.prepare(`SELECT id FROM orders WHERE ${BY_PAYMENT_HASH}`);
     this.#byActivation = db.prepare("SELECT id FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1");
     this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
     this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");
@@ -136,11 +133,6 @@ export class Store {
 
   order(id: string): Order | null {
     return orNull(this.#byId.get(id));
-  }
-
-  /** Which order the invoice of this hash is for. */
-  idByPaymentHash(hash: string): OrderId | null {
-    return this.#byHash.get(hash)?.id ?? null;
   }
 
   /** The last order that had this number. */

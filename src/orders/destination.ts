@@ -2,7 +2,7 @@
 import type { Sats } from "../../actors/order/money.ts";
 import { DEFAULT_FEE_CAP, feeCapOf, type Policy, REFUND_INVOICE_LIFE_MS } from "../../actors/order/policy.ts";
 import type { Destination } from "../../actors/order/state.ts";
-import type { Store } from "../../actors/runtime/store.ts";
+import type { Journal } from "../../actors/runtime/journal.ts";
 import type { World } from "../../actors/runtime/world.ts";
 import type { Network } from "../lightning/port.ts";
 import { checkRefundInvoice } from "../lightning/refund-invoice.ts";
@@ -10,7 +10,7 @@ import { type Problem, problem } from "./problem.ts";
 
 export interface DestinationRules {
   readonly world: World;
-  readonly store: Store;
+  readonly journal: Journal;
   readonly network: Network;
   /** Our own node: paying ourselves is no refund. */
   readonly ownPubkey: string;
@@ -29,7 +29,7 @@ export const refundToSend = (amountSats: Sats, { refundFeeCap }: Policy): Refund
 
 export function readDestination(
   refundInvoice: string,
-  { world, store, network, ownPubkey }: DestinationRules,
+  { world, journal, network, ownPubkey }: DestinationRules,
   /** The order that may own the hash already, and what it would send there; null before its price is known. */
   { orderId = null, refund = null }: { readonly orderId?: string | null; readonly refund?: RefundToSend | null } = {},
 ): Omit<Destination, "claimed"> | Problem {
@@ -43,14 +43,14 @@ export function readDestination(
     });
   }
   const { invoice, paymentHash, expiresAt } = verdict;
-  if (isTaken(store, paymentHash, orderId)) return destinationTaken();
+  if (isTaken(journal, paymentHash, orderId)) return destinationTaken();
   return { invoice, paymentHash, expiresAt };
 }
 
 /** Whether a hash is claimed for the refund of another order than this one, or is that of an invoice of ours. */
-export function isTaken(store: Store, paymentHash: string, orderId: string | null): boolean {
+export function isTaken({ store, hashes }: Journal, paymentHash: string, orderId: string | null): boolean {
   const owner = store.claimOwner("refund_hash", paymentHash)?.orderId;
-  return (owner !== undefined && owner !== orderId) || store.idByPaymentHash(paymentHash) !== null;
+  return (owner !== undefined && owner !== orderId) || hashes.idOf(paymentHash) !== null;
 }
 
 /** Two refunds to one invoice would lose the second: the network pays a hash once. */

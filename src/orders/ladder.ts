@@ -63,7 +63,7 @@ export class RefundLadder {
     const order = this.#linked(orderId, secret);
     if (!order) return NO_LINK;
     const { supervisor, destinations } = this.#options;
-    const { world, network, ownPubkey, store } = destinations;
+    const { world, network, ownPubkey, journal } = destinations;
     const amountSats = floorToSats(order.owedMsats);
     const verdict = checkRefundInvoice({
       invoice,
@@ -75,7 +75,7 @@ export class RefundLadder {
       refund: refundToSend(amountSats, order.terms.policy),
     });
     if (!verdict.ok) return { refused: verdict.message };
-    if (isTaken(store, verdict.paymentHash, order.id)) return { refused: "This invoice is already in use" };
+    if (isTaken(journal, verdict.paymentHash, order.id)) return { refused: "This invoice is already in use" };
     const { paymentHash, expiresAt } = verdict;
     const destination = { invoice: verdict.invoice, paymentHash, expiresAt };
     const { reply } = await supervisor.tell(order.id, { type: "LinkUsed", secretHash: digestOf(secret), destination });

@@ -23,7 +23,7 @@ export interface SettleOptions {
 /** Resolves once the settlement is durable. Idempotent; settlements of other people's invoices change nothing. */
 export async function settle(settlement: Settlement, options: SettleOptions): Promise<void> {
   const { paymentHash, settledAt, receivedMsats } = settlement;
-  const id = options.journal.store.idByPaymentHash(paymentHash) ?? (await revive(paymentHash, options));
+  const id = options.journal.hashes.idOf(paymentHash) ?? (await revive(paymentHash, options));
   if (!id) return;
   try {
     await options.supervisor.tell(id, { type: "Settled", settledAt, receivedMsats });

@@ -194,6 +194,13 @@ describe("a finding", () => {
       idOf("waiting"),
     ],
     ["a column payment_hash", "columns", "unpaid", "UPDATE orders SET payment_hash = 'x' WHERE id = ?", idOf("unpaid")],
+    [
+      "a payment hash in no index",
+      "columns",
+      "waiting",
+      "UPDATE orders SET unindexed = 1 WHERE id = ?",
+      idOf("waiting"),
+    ],
     ["a column ended_at", "columns", "completed", "UPDATE orders SET ended_at = NULL WHERE id = ?", idOf("completed")],
     [
       "a column attention_since",

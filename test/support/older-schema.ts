@@ -13,7 +13,8 @@ export function rewindToSchema11(db: Database): void {
       created_at INTEGER NOT NULL, invoice_expires_at INTEGER NOT NULL, due INTEGER, activation_id TEXT, ended_at INTEGER,
       attention_since INTEGER, opened_by TEXT
     ) STRICT;
-    INSERT INTO older SELECT * FROM orders; DROP TABLE orders; ALTER TABLE older RENAME TO orders;
+    INSERT INTO older SELECT id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since,
+      opened_by FROM orders; DROP TABLE orders; ALTER TABLE older RENAME TO orders;
     ${indexes.map(({ sql }) => sql).join(";")}; PRAGMA user_version = 11`,
   );
 }

@@ -9,6 +9,7 @@ export interface OrderRow {
   readonly kind: string;
   readonly state: string;
   readonly payment_hash: string;
+  readonly unindexed: number | null;
   readonly created_at: number;
   readonly invoice_expires_at: number;
   readonly due: number | null;
@@ -39,7 +40,7 @@ export interface Dossier {
 const PAGE = 200;
 
 const COLUMNS =
-  "id, seq, kind, state, payment_hash, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since";
+  "id, seq, kind, state, payment_hash, unindexed, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since";
 
 /**
  * Examines every order once, in order of their ids, however large the database. Orders that are opened meanwhile may be

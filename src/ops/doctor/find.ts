@@ -2,7 +2,7 @@
 import type { Database } from "bun:sqlite";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import type { Order } from "../../../actors/order/state.ts";
-import { BY_PAYMENT_HASH } from "../../../actors/runtime/schema.ts";
+import { PaymentHashes } from "../../../actors/runtime/payment-hashes.ts";
 import { upcast } from "../../../actors/runtime/store.ts";
 import { iso } from "../../../actors/runtime/world.ts";
 import { readInvoice } from "../../lightning/bolt11.ts";
@@ -69,15 +69,16 @@ interface Row {
   readonly until: number | null;
 }
 
+const BY_ID = "SELECT state, NULL AS until FROM orders WHERE id = ?";
+
 function lookUp(db: Database, { kind, value }: Exclude<Search, { kind: "unknown" }>): Hit | null {
-  const one = (sql: string): Row | null => db.query<Row, [string]>(sql).get(value);
+  const one = (sql: string, key = value): Row | null => db.query<Row, [string]>(sql).get(key);
   const hit = (by: Found["by"], row: Row | null): Hit | null =>
     row && { by, order: upcast(row.state), until: row.until };
   switch (kind) {
     case "order":
       return (
-        hit("order id", one("SELECT state, NULL AS until FROM orders WHERE id = ?")) ??
-        hit("order id", one("SELECT state, until FROM tombstones WHERE order_id = ?"))
+        hit("order id", one(BY_ID)) ?? hit("order id", one("SELECT state, until FROM tombstones WHERE order_id = ?"))
       );
     case "activation":
       return hit(
@@ -86,7 +87,7 @@ function lookUp(db: Database, { kind, value }: Exclude<Search, { kind: "unknown"
       );
     case "hash":
       return (
-        hit("payment hash", one(`SELECT state, NULL AS until FROM orders WHERE ${BY_PAYMENT_HASH}`)) ??
+        hit("payment hash", one(BY_ID, new PaymentHashes(db).idOf(value) ?? "")) ??
         hit("payment hash", one("SELECT state, until FROM tombstones WHERE payment_hash = ?")) ??
         hit(
           "refund payment hash",

@@ -27,6 +27,8 @@ export function checkColumns({ row, quarantined, replayed }: Dossier, order: Ord
     seq: order.seq,
     kind: order.state.kind,
     payment_hash: order.terms.paymentHash,
+    // A payment for an order that is in neither place would find nobody. Unpaid ones of older versions are in the index.
+    unindexed: order.state.kind === "unpaid" ? row.unindexed : null,
     created_at: order.terms.createdAt,
     invoice_expires_at: order.terms.invoiceExpiresAt,
     due: quarantined ? null : deadline(order),

@@ -2,7 +2,8 @@
 import type { Database } from "bun:sqlite";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import type { Order } from "../../../actors/order/state.ts";
-import { BY_PAYMENT_HASH, META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
+import { PaymentHashes } from "../../../actors/runtime/payment-hashes.ts";
+import { META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
 import { readable } from "../../../actors/runtime/store.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 
@@ -28,6 +29,8 @@ const REFUNDING = "'RefundStarted', 'RefundStuck', 'AddressAsked', 'Ended', 'Scr
 /** Rows that make no sense are left out: the examination of the database itself names them. */
 export class OurBooks {
   readonly db: Database;
+  /** From the first question on: every order that a peer knew of by then is found. */
+  #hashes: PaymentHashes | null = null;
 
   constructor(db: Database) {
     this.db = db;
@@ -62,10 +65,9 @@ export class OurBooks {
   }
 
   byPaymentHash(hash: string): Order | null {
-    return (
-      this.#one(`SELECT state FROM orders WHERE ${BY_PAYMENT_HASH}`, hash) ??
-      this.#one("SELECT state FROM tombstones WHERE payment_hash = ?", hash)
-    );
+    this.#hashes ??= new PaymentHashes(this.db);
+    const id = this.#hashes.idOf(hash);
+    return id === null ? this.#one("SELECT state FROM tombstones WHERE payment_hash = ?", hash) : this.byId(id);
   }
 
   /** The order for which a refund hash is claimed. */

@@ -42,9 +42,11 @@ interface Row {
   readonly kind: string;
   readonly state: string;
   readonly due: number | null;
+  readonly unindexed: number | null;
 }
 
-const rowsOf = ({ db }: Evidence): Row[] => db.query<Row, []>("SELECT id, seq, kind, state, due FROM orders").all();
+const rowsOf = ({ db }: Evidence): Row[] =>
+  db.query<Row, []>("SELECT id, seq, kind, state, due, unindexed FROM orders").all();
 
 export const replays: Invariant = {
   says: "Replaying the events gives the stored state",
@@ -55,6 +57,9 @@ export const replays: Invariant = {
 
 function compareRows(evidence: Evidence): void {
   for (const row of rowsOf(evidence)) {
+    // A start looks among unpaid orders for payment hashes that the index lacks.
+    if (row.unindexed !== null && row.kind !== "unpaid")
+      throw new Violation(19, `${row.id}: it is ${row.kind}, and its payment hash in no index`);
     const stored = upcast(row.state);
     const known = evidence.orders.get(row.id);
     // What the checker knows was compared event by event; a row that it has not seen yet is replayed from its events.
