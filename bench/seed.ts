@@ -5,7 +5,7 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { stakeOf } from "../actors/order/stake.ts";
-import { upcast } from "../actors/runtime/store.ts";
+import { parseOrder } from "../actors/runtime/texts.ts";
 import { openBooks } from "../src/sandbox/books.ts";
 
 /** Activations of copies count from here: no id of the sandbox's is as high. */
@@ -75,7 +75,7 @@ export function copyOrder(dataDir: string, { from, count, due }: Copies): Copied
 /** What the journal would have added for the copies. */
 function addStakes(db: Database, from: string, count: number): void {
   const row = db.query<{ state: string }, [string]>("SELECT state FROM orders WHERE id = ?").get(from);
-  const stake = row && stakeOf(upcast(row.state));
+  const stake = row && stakeOf(parseOrder(row.state));
   if (!stake) return;
   const { kind, microUsd, sats, heldSats } = stake;
   db.run(

@@ -6,6 +6,7 @@
 import { Database } from "bun:sqlite";
 import { Elysia } from "elysia";
 import { configure, migrate } from "../actors/runtime/schema.ts";
+import { eventText, orderText } from "../actors/runtime/texts.ts";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { writesOf } from "../actors/runtime/writes.ts";
 import { challengeHeader, mintMacaroon } from "../src/l402/challenge.ts";
@@ -45,7 +46,7 @@ export function stored({ route, status, headers }: FloorAnswer, body: string, pa
       const { paymentHash, createdAt, invoiceExpiresAt, invoice } = order.terms;
       const macaroon = mintMacaroon({ keys, world, paymentHash, orderId: order.id, validUntil: began + CREDENTIAL_MS });
       const write = () => {
-        const state = JSON.stringify(order);
+        const state = orderText(order);
         sql.insert.run(
           order.id,
           paymentHash,
@@ -61,8 +62,7 @@ export function stored({ route, status, headers }: FloorAnswer, body: string, pa
           null,
           null,
         );
-        for (const event of events)
-          sql.event.run(order.id, order.seq, event.at, order.v, event.type, JSON.stringify(event));
+        for (const event of events) sql.event.run(order.id, order.seq, event.at, order.v, event.type, eventText(event));
       };
       await new Promise<void>((done) => {
         if (group.push({ write, done }) === 1) setImmediate(flush);

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "./commands.ts";
 import type { Step } from "./decision.ts";
 import { floorToSats } from "./money.ts";
-import { DEFAULT_FEE_CAP, feeCapOf } from "./policy.ts";
+import { feeCapOf } from "./policy.ts";
 import { deadline, type HeldNumber, MAX_MESSAGES, numberOf, type Payment, type StuckReason } from "./state.ts";
 import { isRefundable, rentalMs } from "./terms.ts";
 
@@ -163,7 +163,7 @@ export function startRefund(step: Step): void {
     invoice,
     paymentHash,
     amountSats,
-    maxFeeSats: feeCapOf(refundFeeCap ?? DEFAULT_FEE_CAP, amountSats),
+    maxFeeSats: feeCapOf(refundFeeCap, amountSats),
     timeoutSeconds: Math.ceil(refundPayTimeoutMs / SECOND),
   });
 }
@@ -180,7 +180,7 @@ function askAddress(step: Step, address: string): void {
     attempt,
     address,
     amountSats,
-    maxFeeSats: feeCapOf(step.policy.refundFeeCap ?? DEFAULT_FEE_CAP, amountSats),
+    maxFeeSats: feeCapOf(step.policy.refundFeeCap, amountSats),
   });
 }
 

@@ -44,15 +44,18 @@ export interface Policy {
   readonly refundPayTimeoutMs: number;
   /** How long after its payment, of a rental after its term, an order without a usable refund destination waits for one. */
   readonly claimWindowMs: number;
-  /** Absent in orders from before it could differ: `DEFAULT_FEE_CAP`. */
-  readonly refundFeeCap?: FeeCap;
+  readonly refundFeeCap: FeeCap;
 }
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const DAY = 24 * 60 * MINUTE;
 
-export const DEFAULT_POLICY: Policy = {
+/**
+ * What a member that is not written down in a stored order stands for (`runtime/texts.ts`). Orders of every version are read by it: never changed, also
+ * when a default is.
+ */
+export const USUAL_POLICY: Policy = {
   invoiceExpiryMs: 5 * MINUTE,
   smsTimeoutMs: 20 * MINUTE,
   cancelAfterMs: 3 * MINUTE,
@@ -64,7 +67,11 @@ export const DEFAULT_POLICY: Policy = {
   endMarginMs: 90 * SECOND,
   refundPayTimeoutMs: 60 * SECOND,
   claimWindowMs: 90 * DAY,
+  refundFeeCap: { leastSats: 2, baseSats: 0, ppm: 5_000 },
 };
+
+/** Of new orders. */
+export const DEFAULT_POLICY: Policy = USUAL_POLICY;
 
 /** A refund invoice must be valid for this long at creation; it covers the slowest refundable life. */
 export const REFUND_INVOICE_LIFE_MS = 30 * MINUTE;

@@ -13,6 +13,7 @@ import { isUnpaid, PaymentHashes } from "./payment-hashes.ts";
 import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
 import { StakeMoves } from "./stakes.ts";
 import { Store } from "./store.ts";
+import { eventText, orderText } from "./texts.ts";
 import type { World } from "./world.ts";
 import { type Writes, writesOf } from "./writes.ts";
 
@@ -264,7 +265,7 @@ export class Journal {
     const facts = [
       order.seq,
       order.state.kind,
-      JSON.stringify(order),
+      orderText(order),
       deadline(order),
       (numberOf(order) ?? order.loose?.found)?.activationId ?? null,
       order.endedAt,
@@ -292,7 +293,7 @@ export class Journal {
     const sql = this.#sql;
     const now = this.#world.now();
     let seq = order.seq - events.length;
-    for (const event of events) sql.event.run(order.id, ++seq, event.at, order.v, event.type, JSON.stringify(event));
+    for (const event of events) sql.event.run(order.id, ++seq, event.at, order.v, event.type, eventText(event));
     for (const { account, unit, amount } of postings) sql.posting.run(order.id, order.seq, now, account, unit, amount);
     if (finished !== undefined) sql.finished.run(finished);
     for (const effect of effects) sql.effect.run(effect.key, order.id, JSON.stringify(effect));

@@ -5,6 +5,7 @@ import type { OrderEvent } from "../order/events.ts";
 import { type Stake, stakeOf } from "../order/stake.ts";
 import type { Kind, Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";
+import { parseEvent, parseOrder, readableOrder } from "./texts.ts";
 import type { Millis } from "./world.ts";
 
 export interface StoredMessage {
@@ -33,22 +34,6 @@ export interface StakeSum extends Stake {
 export const WATCHED_KINDS: readonly Kind[] = ["waiting", "delivered", "renting"];
 /** In the words of the partial index, which serves no others. */
 export const WATCHED = `(${WATCHED_KINDS.map((kind) => `kind = '${kind}'`).join(" OR ")})`;
-
-/** Brings an order written by an older version to the present shape. There is one version so far. */
-export function upcast(state: string): Order {
-  const order = JSON.parse(state) as Order;
-  if (order.v !== 1) throw new Error(`Order of unknown version ${String(order.v)}`);
-  return order;
-}
-
-/** The order, or null for a row that makes no sense: it is set aside when its turn comes, and must not stand in the way of the rest. */
-export function readable(state: string): Order | null {
-  try {
-    return upcast(state);
-  } catch {
-    return null;
-  }
-}
 
 /** What the orders that are not over come to, by kind, as the journal keeps it. */
 export function keptStakes(db: Database): StakeSum[] {
@@ -79,7 +64,7 @@ export function countedStakes(db: Database): StakeSum[] {
 
 function readableStake(state: string): Stake | null {
   try {
-    return stakeOf(upcast(state));
+    return stakeOf(parseOrder(state));
   } catch {
     return null;
   }
@@ -91,7 +76,7 @@ export const GIVEN_BACK = `(kind = 'closing' OR kind = 'resolving' OR kind = 're
   OR (kind = 'done' AND ${ENDED_AS} = 'refunded'))`;
 export const SERVED = `kind = 'done' AND ${ENDED_AS} <> 'refunded'`;
 
-const orNull = (row: State | null): Order | null => (row ? upcast(row.state) : null);
+const orNull = (row: State | null): Order | null => (row ? parseOrder(row.state) : null);
 
 export class Store {
   readonly db: Database;
@@ -184,7 +169,7 @@ export class Store {
   *beingBought(): Generator<Order> {
     const rows = this.db.query<State, []>("SELECT state FROM orders WHERE kind IN ('buying', 'buyUnknown')");
     for (const { state } of rows.iterate()) {
-      const order = readable(state);
+      const order = readableOrder(state);
       if (order) yield order;
     }
   }
@@ -257,7 +242,7 @@ export class Store {
     const rows = this.db
       .query<{ body: string }, [string]>("SELECT body FROM events WHERE order_id = ? ORDER BY seq")
       .all(id);
-    return rows.map((row) => JSON.parse(row.body) as OrderEvent);
+    return rows.map((row) => parseEvent(row.body));
   }
 
   waitingForAPerson(limit: number): Order[] {
@@ -266,7 +251,7 @@ export class Store {
         "SELECT state FROM orders WHERE attention_since IS NOT NULL ORDER BY attention_since LIMIT ?",
       )
       .all(limit)
-      .map((row) => upcast(row.state));
+      .map((row) => parseOrder(row.state));
   }
 
   quarantined(): { orderId: OrderId; since: Millis; reason: string }[] {

@@ -1,6 +1,6 @@
 /** A refund invoice that a customer hands in: checked by the rules of BOLT 11 and against everything claimed so far. */
 import type { Sats } from "../../actors/order/money.ts";
-import { DEFAULT_FEE_CAP, feeCapOf, type Policy, REFUND_INVOICE_LIFE_MS } from "../../actors/order/policy.ts";
+import { feeCapOf, type Policy, REFUND_INVOICE_LIFE_MS } from "../../actors/order/policy.ts";
 import type { Destination } from "../../actors/order/state.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
 import type { World } from "../../actors/runtime/world.ts";
@@ -24,7 +24,7 @@ export interface RefundToSend {
 /** What a refund of so much may cost by the policy of its order. */
 export const refundToSend = (amountSats: Sats, { refundFeeCap }: Policy): RefundToSend => ({
   amountSats,
-  maxFeeSats: feeCapOf(refundFeeCap ?? DEFAULT_FEE_CAP, amountSats),
+  maxFeeSats: feeCapOf(refundFeeCap, amountSats),
 });
 
 export function readDestination(

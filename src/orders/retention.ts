@@ -6,8 +6,8 @@ import { evolve } from "../../actors/order/evolve.ts";
 import type { Order } from "../../actors/order/state.ts";
 import type { Good } from "../../actors/order/terms.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
-import { readable } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
+import { eventText, orderText, readableOrder } from "../../actors/runtime/texts.ts";
 import { type Cancel, type Millis, nextTick, type World } from "../../actors/runtime/world.ts";
 import { dropOldOutcomes } from "../provider/record.ts";
 
@@ -191,7 +191,7 @@ export class Retention {
     const due = this.#left(rows);
     for (const { order } of due) {
       const event = { type: "Scrubbed", order: scrubbed(order), at: world.now() } as const;
-      const state = JSON.stringify(evolve(order, event));
+      const state = orderText(evolve(order, event));
       db.run("UPDATE orders SET state = ?, activation_id = NULL, opened_by = NULL WHERE id = ?", [state, order.id]);
       db.run("DELETE FROM events WHERE order_id = ?", [order.id]);
       db.run("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", [
@@ -200,7 +200,7 @@ export class Retention {
         event.at,
         order.v,
         event.type,
-        JSON.stringify(event),
+        eventText(event),
       ]);
     }
     return due.length;
@@ -209,7 +209,7 @@ export class Retention {
   /** Those whose rows may be changed now, because no actor is at work on them; the others' turn comes with a later round. */
   #left(rows: readonly { readonly state: string }[]): { readonly order: Order; readonly state: string }[] {
     return rows.flatMap(({ state }) => {
-      const order = readable(state);
+      const order = readableOrder(state);
       return order && this.#options.supervisor.evict(order.id) ? [{ order, state }] : [];
     });
   }

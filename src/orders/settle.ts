@@ -1,11 +1,10 @@
 /** From the node's word to the order: each settlement becomes one command. */
-
 import { evolve } from "../../actors/order/evolve.ts";
 import type { OrderId } from "../../actors/order/terms.ts";
 import { Quarantined } from "../../actors/runtime/actor.ts";
 import type { Journal } from "../../actors/runtime/journal.ts";
-import { upcast } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
+import { parseOrder } from "../../actors/runtime/texts.ts";
 import type { World } from "../../actors/runtime/world.ts";
 import type { Settlement } from "../lightning/port.ts";
 
@@ -50,7 +49,7 @@ async function revive(paymentHash: string, { world, journal }: SettleOptions): P
     .query<{ state: string }, [string]>("SELECT state FROM tombstones WHERE payment_hash = ?")
     .get(paymentHash);
   if (!row) return null;
-  const order = upcast(row.state);
+  const order = parseOrder(row.state);
   const event = { type: "Scrubbed", order, at: world.now() } as const;
   const none = { postings: [], effects: [], messages: [], claims: [] };
   const result = await journal.commit({

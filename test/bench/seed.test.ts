@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { deadline, numberOf, type Order } from "../../actors/order/state.ts";
 import { Journal } from "../../actors/runtime/journal.ts";
-import { upcast } from "../../actors/runtime/store.ts";
+import { parseOrder } from "../../actors/runtime/texts.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { cleanUp } from "../../bench/processes.ts";
 import { newFolder } from "../../bench/product.ts";
@@ -43,7 +43,7 @@ test("a copied order is the one that its row names, with a number and a deadline
     .all();
   expect(rows.map(({ due }) => due)).toEqual([1_000, 1_010, ...Array.from({ length: 4 }, () => deadline(order) ?? 0)]);
   for (const { id, state, hash, activation, due } of rows) {
-    const read = upcast(state);
+    const read = parseOrder(state);
     expect(read).toMatchObject({ id, terms: { paymentHash: hash } });
     expect([numberOf(read)?.activationId, deadline(read)]).toEqual([activation, due]);
   }

@@ -2,7 +2,7 @@
 import { msats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
 import { numberOf } from "../../actors/order/state.ts";
-import { upcast } from "../../actors/runtime/store.ts";
+import { parseOrder } from "../../actors/runtime/texts.ts";
 import type { LightningNode, MayPay, NodeHistory, NodeInfo, Outgoing, Receipt } from "../../src/lightning/port.ts";
 import { NodeUnavailable } from "../../src/lightning/port.ts";
 import type { OpenPeers } from "../../src/ops/doctor.ts";
@@ -32,7 +32,7 @@ export class ScriptedPeers {
     this.#world = world;
     const books = new OurBooks(journal.db);
     for (const { state } of journal.db.query<{ state: string }, []>("SELECT state FROM orders").all()) {
-      const order = upcast(state);
+      const order = parseOrder(state);
       const { payment, refund, terms } = order;
       if (payment) {
         const { settledAt, receivedMsats } = payment;

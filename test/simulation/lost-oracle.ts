@@ -1,7 +1,7 @@
 /** What the lost books knew, held against what was done after them: nothing a second time, and nothing for somebody else. */
 import type { Database } from "bun:sqlite";
 import type { Order } from "../../actors/order/state.ts";
-import { upcast } from "../../actors/runtime/store.ts";
+import { parseOrder } from "../../actors/runtime/texts.ts";
 import { examine } from "../../src/ops/doctor/examine.ts";
 import { OurBooks } from "../../src/ops/peers/books.ts";
 import type { Decision } from "../../src/ops/peers/decide.ts";
@@ -92,7 +92,7 @@ const CHARGED = 6;
 
 function orderOf(db: Database, id: string): Order | null {
   const row = db.query<{ state: string }, [string]>("SELECT state FROM orders WHERE id = ?").get(id);
-  return row && upcast(row.state);
+  return row && parseOrder(row.state);
 }
 
 const claimsOf = (db: Database, id: string): string[] =>

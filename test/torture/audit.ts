@@ -3,7 +3,8 @@ import { Database } from "bun:sqlite";
 import { dirname, join } from "node:path";
 import type { OrderEvent } from "../../actors/order/events.ts";
 import { status } from "../../actors/order/status.ts";
-import { Store, upcast } from "../../actors/runtime/store.ts";
+import { Store } from "../../actors/runtime/store.ts";
+import { parseOrder } from "../../actors/runtime/texts.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { loadConfig } from "../../src/config.ts";
 import { runDoctor } from "../../src/ops/doctor.ts";
@@ -45,7 +46,7 @@ export async function audit({ dataDir, booksFile, purchases, downtimes, now }: A
   const orders = db
     .query<{ state: string }, []>("SELECT state FROM orders")
     .all()
-    .map(({ state }) => upcast(state));
+    .map(({ state }) => parseOrder(state));
   const histories = new Map(
     orders.map(({ id }) => {
       const events: readonly OrderEvent[] = store.events(id);

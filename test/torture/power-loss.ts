@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal } from "../../actors/runtime/journal.ts";
+import { orderText, parseEvent } from "../../actors/runtime/texts.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { Chance } from "../simulation/chance.ts";
 import { doctorSays } from "./audit.ts";
@@ -126,11 +127,11 @@ function needsAtTheEnd(town: Town, path: string): Reference {
     if (known) known.push(body);
     else events.set(id, [body]);
   }
-  const folded = new Map([...events].map(([id, bodies]) => [id, statesOf(bodies.map((body) => JSON.parse(body)))]));
+  const folded = new Map([...events].map(([id, bodies]) => [id, statesOf(bodies.map((body) => parseEvent(body)))]));
   return {
     needs: town.heard.purchases.flatMap((purchase) => needsOf(purchase, folded.get(purchase.orderId) ?? [])),
     events,
-    states: new Map([...folded].map(([id, states]) => [id, states.map((state) => JSON.stringify(state))])),
+    states: new Map([...folded].map(([id, states]) => [id, states.map((state) => orderText(state))])),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The whole examination: the file, every order, what belongs to none, the books. Reads only, in bounded memory. */
 import type { Database } from "bun:sqlite";
 import type { Order } from "../../../actors/order/state.ts";
-import { upcast } from "../../../actors/runtime/store.ts";
+import { parseOrder } from "../../../actors/runtime/texts.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 import type { Binding } from "../../binding.ts";
 import type { BanRules } from "../../provider/guard.ts";
@@ -117,7 +117,7 @@ function examineOrder(dossier: Dossier, binding: Binding | null, findings: Findi
   if (dossier.quarantined) report("quarantine", "Set aside after repeated crashes");
   let order: Order;
   try {
-    order = upcast(state);
+    order = parseOrder(state);
   } catch {
     return report("journal", "The stored state cannot be read");
   }

@@ -1,9 +1,8 @@
 /** One order for support: found by what a customer can name, or by what node and provider call it. */
 import type { Database } from "bun:sqlite";
-import type { OrderEvent } from "../../../actors/order/events.ts";
 import type { Order } from "../../../actors/order/state.ts";
 import { PaymentHashes } from "../../../actors/runtime/payment-hashes.ts";
-import { upcast } from "../../../actors/runtime/store.ts";
+import { parseEvent, parseOrder } from "../../../actors/runtime/texts.ts";
 import { iso } from "../../../actors/runtime/world.ts";
 import { readInvoice } from "../../lightning/bolt11.ts";
 import type { Network } from "../../lightning/port.ts";
@@ -74,7 +73,7 @@ const BY_ID = "SELECT state, NULL AS until FROM orders WHERE id = ?";
 function lookUp(db: Database, { kind, value }: Exclude<Search, { kind: "unknown" }>): Hit | null {
   const one = (sql: string, key = value): Row | null => db.query<Row, [string]>(sql).get(key);
   const hit = (by: Found["by"], row: Row | null): Hit | null =>
-    row && { by, order: upcast(row.state), until: row.until };
+    row && { by, order: parseOrder(row.state), until: row.until };
   switch (kind) {
     case "order":
       return (
@@ -119,7 +118,7 @@ function describe(db: Database, { by, order, until }: Hit): Found {
     quarantined: quarantine && { since: iso(quarantine.since), error: quarantine.reason },
     openEffects: effects.map(({ body }) => String((JSON.parse(body) as { kind?: unknown }).kind)),
     storedMessages: counted("SELECT count(*) AS n FROM messages WHERE order_id = ?"),
-    events: events.map(({ seq, body }) => maskedEvent(seq, JSON.parse(body) as OrderEvent)),
+    events: events.map(({ seq, body }) => maskedEvent(seq, parseEvent(body))),
     eventsLeftOut: counted("SELECT count(*) AS n FROM events WHERE order_id = ?") - events.length,
   };
 }

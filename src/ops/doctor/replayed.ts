@@ -6,6 +6,7 @@ import type { OrderEvent } from "../../../actors/order/events.ts";
 import { evolve } from "../../../actors/order/evolve.ts";
 import { ledgerOf } from "../../../actors/order/ledger.ts";
 import { numberOf, type Order } from "../../../actors/order/state.ts";
+import { parseEvent } from "../../../actors/runtime/texts.ts";
 import { scrubText } from "../redact.ts";
 
 export interface EventRow {
@@ -64,7 +65,7 @@ export function replayRows(rows: Iterable<EventRow>): Replayed {
 function parsed({ body, v }: EventRow): OrderEvent | null {
   if (v !== 1) return null;
   try {
-    const event = JSON.parse(body) as OrderEvent | null;
+    const event = parseEvent(body);
     return typeof event?.type === "string" ? event : null;
   } catch {
     return null;

@@ -1,6 +1,6 @@
 /** Rows that belong to no order, or to one that is gone; and the buried orders that late money must find. */
 import type { Database } from "bun:sqlite";
-import { upcast } from "../../../actors/runtime/store.ts";
+import { parseOrder } from "../../../actors/runtime/texts.ts";
 import { snapshot } from "./database.ts";
 import type { Check, Findings } from "./report.ts";
 
@@ -62,7 +62,7 @@ export function checkTombstones(db: Database, findings: Findings): number {
 
 function isBuried(state: string, orderId: string, paymentHash: string): boolean {
   try {
-    const order = upcast(state);
+    const order = parseOrder(state);
     return order.id === orderId && order.terms.paymentHash === paymentHash && order.state.kind === "lapsed";
   } catch {
     return false;

@@ -1,10 +1,9 @@
 /** What our own database says, asked by what node and provider call things. Works on a database that is only read, too. */
 import type { Database } from "bun:sqlite";
-import type { OrderEvent } from "../../../actors/order/events.ts";
 import type { Order } from "../../../actors/order/state.ts";
 import { PaymentHashes } from "../../../actors/runtime/payment-hashes.ts";
 import { META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
-import { readable } from "../../../actors/runtime/store.ts";
+import { parseEvent, readableOrder } from "../../../actors/runtime/texts.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 
 /** A number that an order had, as its events tell. */
@@ -103,7 +102,7 @@ export class OurBooks {
       )
       .all(orderId);
     const numbers: BookedNumber[] = [];
-    for (const event of rows.map(({ body }) => JSON.parse(body) as OrderEvent)) {
+    for (const event of rows.map(({ body }) => parseEvent(body))) {
       if (event.type === "NumberBought" || event.type === "LooseFound") {
         const { activationId, boughtAt } = event.number;
         numbers.push({ activationId, boughtAt, end: "kept" });
@@ -136,7 +135,7 @@ export class OurBooks {
     );
     for (let last = "", rows = page.all(last); rows.length > 0; rows = page.all(last)) {
       for (const { state } of rows) {
-        const order = readable(state);
+        const order = readableOrder(state);
         if (order) yield order;
       }
       last = rows.at(-1)?.id ?? "";
@@ -145,6 +144,6 @@ export class OurBooks {
 
   #one(sql: string, value: string): Order | null {
     const row = this.db.query<Row, [string]>(sql).get(value);
-    return row && readable(row.state);
+    return row && readableOrder(row.state);
   }
 }

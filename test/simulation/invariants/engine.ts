@@ -2,7 +2,8 @@
 import { replay } from "../../../actors/order/evolve.ts";
 import { deadline, type Kind } from "../../../actors/order/state.ts";
 import { status } from "../../../actors/order/status.ts";
-import { countedStakes, keptStakes, type StakeSum, upcast } from "../../../actors/runtime/store.ts";
+import { countedStakes, keptStakes, type StakeSum } from "../../../actors/runtime/store.ts";
+import { parseOrder } from "../../../actors/runtime/texts.ts";
 import { same } from "../same.ts";
 import { type Evidence, type Invariant, Violation } from "./invariant.ts";
 
@@ -60,7 +61,7 @@ function compareRows(evidence: Evidence): void {
     // A start looks among unpaid orders for payment hashes that the index lacks.
     if (row.unindexed !== null && row.kind !== "unpaid")
       throw new Violation(19, `${row.id}: it is ${row.kind}, and its payment hash in no index`);
-    const stored = upcast(row.state);
+    const stored = parseOrder(row.state);
     const known = evidence.orders.get(row.id);
     // What the checker knows was compared event by event; a row that it has not seen yet is replayed from its events.
     if (known?.seq === stored.seq && same(known, stored)) continue;
@@ -94,7 +95,7 @@ export const oneHostOneDeadline: Invariant = {
 
 function compareDeadlines(evidence: Evidence): void {
   for (const row of rowsOf(evidence)) {
-    const stored = upcast(row.state);
+    const stored = parseOrder(row.state);
     const isSetAside = evidence.store.isQuarantined(row.id);
     if (stored.seq !== row.seq || stored.state.kind !== row.kind)
       throw new Violation(20, `${row.id}: its row contradicts itself`);

@@ -1,0 +1,71 @@
+import { expect, test } from "bun:test";
+import type { OrderEvent } from "../../../actors/order/events.ts";
+import { DEFAULT_POLICY, USUAL_POLICY } from "../../../actors/order/policy.ts";
+import { eventText, orderText, parseEvent, parseOrder, readableOrder } from "../../../actors/runtime/texts.ts";
+import { opening } from "./engine.ts";
+
+const orderWith = (policy: Partial<typeof DEFAULT_POLICY>) =>
+  opening(1, 1_000, { terms: { policy: { ...DEFAULT_POLICY, ...policy } } });
+
+test("what a stored order leaves out of its policy stands for this, whatever becomes of the defaults", () => {
+  expect(USUAL_POLICY).toEqual({
+    invoiceExpiryMs: 300_000,
+    smsTimeoutMs: 1_200_000,
+    cancelAfterMs: 180_000,
+    buyWindowMs: 240_000,
+    buyAttempts: 4,
+    minActivationMs: 120_000,
+    lateAfterMs: 300_000,
+    codeGraceMs: 30_000,
+    endMarginMs: 90_000,
+    refundPayTimeoutMs: 60_000,
+    claimWindowMs: 7_776_000_000,
+    refundFeeCap: { leastSats: 2, baseSats: 0, ppm: 5_000 },
+  });
+});
+
+test.each([
+  ["the usual one", {}, {}],
+  ["one that differs", { codeGraceMs: 0 }, { codeGraceMs: 0 }],
+  [
+    "another cap",
+    { refundFeeCap: { leastSats: 4, baseSats: 4, ppm: 4_000 } },
+    { refundFeeCap: { leastSats: 4, baseSats: 4, ppm: 4_000 } },
+  ],
+])("of a policy only what differs is written, and all of it is read: %s", (_, policy, written) => {
+  const { order, events } = orderWith(policy);
+  const [opened] = events as [OrderEvent & { type: "Opened" }];
+  const scrubbed: OrderEvent = { type: "Scrubbed", order, at: 1 };
+  expect(JSON.parse(orderText(order)).terms.policy).toEqual(written);
+  expect(JSON.parse(eventText(opened)).terms.policy).toEqual(written);
+  expect(JSON.parse(eventText(scrubbed)).order.terms.policy).toEqual(written);
+  expect(parseOrder(orderText(order))).toStrictEqual(order);
+  expect(parseEvent(eventText(opened))).toStrictEqual(opened);
+  expect(parseEvent(eventText(scrubbed))).toStrictEqual(scrubbed);
+  // Reading changes nothing that writing wrote.
+  expect(orderText(parseOrder(orderText(order)))).toBe(orderText(order));
+});
+
+test("orders of the same policy share it", () => {
+  const text = orderText(orderWith({}).order);
+  expect(parseOrder(text).terms.policy).toBe(parseOrder(text).terms.policy);
+});
+
+test("an order of an older version, with the whole policy or without a cap for the fee, reads the same", () => {
+  const { order, events } = orderWith({});
+  const { refundFeeCap: _, ...older } = order.terms.policy;
+  const whole = JSON.stringify(order);
+  const without = JSON.stringify({ ...order, terms: { ...order.terms, policy: older } });
+  for (const text of [whole, without]) expect(parseOrder(text)).toStrictEqual(order);
+  for (const event of events) expect(parseEvent(JSON.stringify(event))).toStrictEqual(event);
+});
+
+test("a text that makes no sense is no order, and one without terms or policy is left as it is", () => {
+  for (const text of ["", "{", "null", "[]", '{"v":2}']) expect(readableOrder(text)).toBeNull();
+  for (const text of ['{"v":1}', '{"v":1,"terms":{}}', '{"v":1,"terms":{"policy":7}}', '{"v":1,"terms":null}']) {
+    expect(JSON.stringify(parseOrder(text))).toBe(text);
+  }
+  for (const text of ["null", "7", '{"type":"Opened"}', '{"type":"Scrubbed"}', '{"type":"Scrubbed","order":{}}']) {
+    expect(JSON.stringify(parseEvent(text))).toBe(text);
+  }
+});
