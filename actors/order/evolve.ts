@@ -7,6 +7,7 @@ import { ledgerOf } from "./ledger.ts";
 import { type Msats, msats } from "./money.ts";
 import type { HeldNumber, Kind, Order, StateOf } from "./state.ts";
 import { numberOf } from "./state.ts";
+import type { Terms } from "./terms.ts";
 
 export function evolve(before: Order | null, event: OrderEvent): Order {
   if (event.type === "Opened") {
@@ -63,7 +64,7 @@ function apply(order: Order, event: OrderEvent): Order {
     case "PaymentSettled": {
       const taken = event.destinationTaken;
       const destination = taken || !order.destination ? null : { ...order.destination, claimed: true };
-      return { ...order, payment: event.payment, destination, endedAt: null };
+      return { ...order, terms: withoutInvoice(order.terms), payment: event.payment, destination, endedAt: null };
     }
     case "BuyStarted":
       return {
@@ -231,6 +232,9 @@ function apply(order: Order, event: OrderEvent): Order {
       return "due" in state ? { ...order, state: { ...state, due: event.due } as Order["state"] } : order;
   }
 }
+
+/** A paid invoice was a quarter of what each later step wrote. */
+export const withoutInvoice = (terms: Terms): Terms => ({ ...terms, invoice: "" });
 
 /** Another way was taken: the link that was handed out opens nothing any more. */
 const withoutLink = (order: Order): Order => (order.withdrawLink ? { ...order, withdrawLink: null } : order);

@@ -1,5 +1,5 @@
 /**
- * What was sold: frozen when the order opens and never changed afterwards.
+ * What was sold: frozen when the order opens. Afterwards nothing is added or changed; what nobody needs any more is left out.
  */
 import type { MicroUsd, Sats } from "./money.ts";
 import type { Policy } from "./policy.ts";
@@ -38,6 +38,7 @@ export interface Terms {
   readonly good: Good;
   readonly priceSats: Sats;
   readonly createdAt: number;
+  /** Empty from its payment on: nobody pays it again, and the event that opened the order has it. */
   readonly invoice: string;
   /** Lower-case hex. */
   readonly paymentHash: string;

@@ -52,8 +52,8 @@ export interface Surroundings {
   perform(order: Order, effects: readonly Effect[]): void;
   /** Told of every committed step, for logs, metrics and timers. Never throws: the step has happened. */
   committed(order: Order, events: readonly OrderEvent[], before: Order): void;
-  /** Nothing is left in the mailbox. Never throws. */
-  rested(order: Order): void;
+  /** Nothing is left in the mailbox: the actor is done with, and this the committed state; null when it has none to go on from. Never throws. */
+  rested(id: OrderId, order: Order | null): void;
   /**
    * `decide` threw, or the journal refused the step. Answers with the state to go on from, or with what to tell those who
    * wait when there is none: the order is quarantined, or gone. Never throws.
@@ -70,15 +70,12 @@ export class Actor {
   readonly #letters: Letter[] = [];
   /** True while a step is being decided or committed; at most one is. */
   #busy = false;
+  /** It broke, and there is no state to go on from. */
+  #lost = false;
 
   constructor(order: Order, around: Surroundings) {
     this.order = order;
     this.#around = around;
-  }
-
-  /** Nothing queued and nothing uncommitted: it may leave memory. */
-  get idle(): boolean {
-    return !this.#busy && this.#letters.length === 0;
   }
 
   /** @throws MailboxFull, JournalUnavailable or the crash of `decide`, as rejections; then nothing happened. */
@@ -102,14 +99,18 @@ export class Actor {
       }
     }
     this.#busy = false;
-    this.#around.rested(this.order);
+    this.#around.rested(this.order.id, this.#lost ? null : this.order);
   }
 
   /** Whatever the actor believed is suspect: it goes on from the committed state, or hands its letters back. */
   #recover(failure: Error): void {
     const committed = this.#around.crashed(this.order.id, failure);
-    if (!(committed instanceof Error)) this.order = committed;
-    else for (const letter of this.#letters.splice(0)) letter.reject(committed);
+    if (!(committed instanceof Error)) {
+      this.order = committed;
+      return;
+    }
+    this.#lost = true;
+    for (const letter of this.#letters.splice(0)) letter.reject(committed);
   }
 
   async #handle(command: Command, envelope: Envelope): Promise<Told> {

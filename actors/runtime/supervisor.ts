@@ -1,6 +1,6 @@
 /**
- * Wakes orders, keeps a bounded number of them in memory, and looks after those that break. Residency is a cache: an actor may
- * leave memory whenever nothing is queued or uncommitted, because everything it knows is in the journal.
+ * Wakes orders, keeps a bounded number of them in memory, and looks after those that break. An order has an actor while something is queued or
+ * uncommitted. What is kept of it at rest is a cache of its committed state, which may leave memory at any time: it is in the journal.
  */
 import { SQLiteError } from "bun:sqlite";
 import type { Command } from "../order/commands.ts";
@@ -40,7 +40,7 @@ export interface SupervisorOptions {
   /** See `EffectRunnerOptions`. */
   readonly holds?: EffectRunnerOptions["holds"];
   readonly observer?: Observer;
-  /** Actors kept in memory at most; those that are busy do not count against it. */
+  /** Orders kept in memory at most; those with an actor do not count against it. */
   readonly maxResidents: number;
 }
 
@@ -50,8 +50,10 @@ const MAX_CRASHES = 4;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  /** Least recently used first. */
-  readonly #residents = new Map<OrderId, Actor>();
+  /** Hosts of the orders that something is done with. */
+  readonly #actors = new Map<OrderId, Actor>();
+  /** Committed states of orders at rest, the least recently used first. */
+  readonly #residents = new Map<OrderId, Order>();
   readonly #crashes = new Map<OrderId, number>();
   readonly #around: Surroundings;
   readonly #runner: EffectRunner;
@@ -79,13 +81,13 @@ export class Supervisor {
       journal,
       perform: (order, effects) => this.#runner.perform(order, effects),
       committed: (order, events, before) => this.#committed(order, events, before),
-      rested: (order) => this.#rested(order),
+      rested: (id, order) => this.#rested(id, order),
       crashed: (id, error) => this.#crashed(id, error),
     };
   }
 
   get residents(): number {
-    return this.#residents.size;
+    return this.#residents.size + this.#actors.size;
   }
 
   get runningEffects(): number {
@@ -120,7 +122,7 @@ export class Supervisor {
 
   /** A step that is not durable yet may start effects. */
   #still(): boolean {
-    return this.#runner.running === 0 && [...this.#residents.values()].every((actor) => actor.idle);
+    return this.#runner.running === 0 && this.#actors.size === 0;
   }
 
   /**
@@ -136,7 +138,7 @@ export class Supervisor {
 
   /** The committed state of an order, or null when there is none. */
   read(id: OrderId): Order | null {
-    return this.#residents.get(id)?.order ?? this.#options.journal.store.order(id);
+    return this.#actors.get(id)?.order ?? this.#residents.get(id) ?? this.#options.journal.store.order(id);
   }
 
   /** Writes the first step of an order's life. @throws JournalUnavailable */
@@ -147,29 +149,23 @@ export class Supervisor {
   }
 
   /**
-   * Forgets the actor of an order whose row maintenance is about to change. Only sure within the transaction that changes it.
+   * Forgets an order whose row maintenance is about to change. Only sure within the transaction that changes it.
    * @returns false when the order has something queued or uncommitted: then its row must be left alone.
    */
   evict(id: OrderId): boolean {
-    const actor = this.#residents.get(id);
-    if (actor && !actor.idle) return false;
+    if (this.#actors.has(id)) return false;
     this.#residents.delete(id);
     return true;
   }
 
   #host(id: OrderId): Actor | Error {
-    const resident = this.#residents.get(id);
-    if (resident) {
-      this.#residents.delete(id);
-      this.#residents.set(id, resident);
-      return resident;
-    }
-    const order = this.#load(id);
+    const busy = this.#actors.get(id);
+    if (busy) return busy;
+    const order = this.#residents.get(id) ?? this.#load(id);
     if (order instanceof Error) return order;
-    this.#makeRoom();
+    this.#residents.delete(id);
     const actor = new Actor(order, this.#around);
-    // Its own text of the id, not another copy of it.
-    this.#residents.set(order.id, actor);
+    this.#actors.set(id, actor);
     return actor;
   }
 
@@ -184,24 +180,26 @@ export class Supervisor {
     }
   }
 
-  /** Before a new one comes in: an actor that was just made is idle too, and must not be forgotten while somebody holds it. */
-  #makeRoom(): void {
-    const { maxResidents } = this.#options;
-    for (const [id, actor] of this.#residents) {
-      if (this.#residents.size < maxResidents) return;
-      if (actor.idle) this.#residents.delete(id);
-    }
-  }
-
   #committed(order: Order, events: readonly OrderEvent[], before: Order | null): void {
     this.#crashes.delete(order.id);
     this.#deadlines.moved(deadline(order));
     this.#observe((observer) => observer.committed?.(order, events, before));
   }
 
-  /** An order that is over will hardly be told anything again; those that are must not wait for newer ones to push them out. */
-  #rested({ id, endedAt }: Order): void {
-    if (endedAt !== null) this.#residents.delete(id);
+  #rested(id: OrderId, order: Order | null): void {
+    this.#actors.delete(id);
+    // One that is over will hardly be told anything again, and must not wait for newer ones to push it out.
+    if (order && order.endedAt === null) this.#keep(order);
+  }
+
+  #keep(order: Order): void {
+    // Under its own text of the id, not another copy of it.
+    this.#residents.set(order.id, order);
+    if (this.#residents.size <= this.#options.maxResidents) return;
+    for (const id of this.#residents.keys()) {
+      this.#residents.delete(id);
+      return;
+    }
   }
 
   #crashed(id: OrderId, error: Error): Order | Error {
@@ -216,7 +214,6 @@ export class Supervisor {
       // Neither readable nor to be set aside now: whoever comes next begins with a fresh look.
       after = asError(trouble);
     }
-    if (after instanceof Error) this.#residents.delete(id);
     this.#observe((observer) => observer.crashed?.(id, error, after instanceof Quarantined));
     return after;
   }

@@ -3,6 +3,7 @@
  * written: it stands in each version of its row and in the event that opened it, and would be a fifth of both.
  */
 import type { OrderEvent } from "../order/events.ts";
+import { withoutInvoice } from "../order/evolve.ts";
 import { type Policy, USUAL_POLICY } from "../order/policy.ts";
 import type { Order } from "../order/state.ts";
 import type { Terms } from "../order/terms.ts";
@@ -56,7 +57,12 @@ const written = (order: Order) => ({ ...order, terms: writtenTerms(order.terms) 
 const writtenTerms = (terms: Terms) => ({ ...terms, policy: unusual(terms.policy) });
 
 /** What is no order, or has no terms, stays as it is: the doctor names it. */
-const read = (order: Order): Order => (order?.terms ? { ...order, terms: readTerms(order.terms) } : order);
+function read(order: Order): Order {
+  if (!order?.terms) return order;
+  const terms = readTerms(order.terms);
+  // Older versions kept the invoice that is paid.
+  return { ...order, terms: order.payment && terms.invoice ? withoutInvoice(terms) : terms };
+}
 
 function readTerms(terms: Terms): Terms {
   const written: unknown = terms?.policy;

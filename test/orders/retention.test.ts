@@ -375,7 +375,7 @@ describe("late money for an order that is gone", () => {
     const settling = settle(settlement(world.now()), { world, journal, supervisor });
     await world.settle();
     await settling;
-    expect(order(1)).toMatchObject({ terms: before.terms, payment: { late: true } });
+    expect(order(1)).toMatchObject({ terms: { ...before.terms, invoice: "" }, payment: { late: true } });
     // Its refund invoice expired meanwhile: it waits visibly for another one.
     expect(order(1).state).toMatchObject({ kind: "refundStuck", why: "destination_expired" });
     expect(effects.asked).toEqual([]);

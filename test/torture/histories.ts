@@ -56,7 +56,8 @@ export function brokenPromises(purchase: Purchase, events: readonly OrderEvent[]
   if (events[0]?.type === "Scrubbed" && last.state.kind === "done") return [];
   const { terms } = last;
   const { challenge } = purchase;
-  if (terms.invoice !== challenge.invoice || terms.priceSats !== challenge.priceSats) broken.push("its offer changed");
+  if (terms.paymentHash !== challenge.paymentHash || terms.priceSats !== challenge.priceSats)
+    broken.push("its offer changed");
   const lost = purchase.sights[placesOf(purchase.sights, states).indexOf(-1)];
   if (lost) {
     const { at, mark: _, ...shown } = lost;

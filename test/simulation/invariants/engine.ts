@@ -140,7 +140,8 @@ export const durableFirst: Invariant = {
     }
   },
   challenged({ store }, { orderId, invoice }) {
-    if (store.order(orderId)?.terms.invoice !== invoice)
+    const stored = store.order(orderId);
+    if (!stored || (stored.payment === null && stored.terms.invoice !== invoice))
       throw new Violation(22, `${orderId}: an invoice before its row`);
   },
 };
