@@ -13,37 +13,57 @@ export const isUnpaid = ({ state }: Order): boolean => state.kind === "unpaid";
 /** As much of a hash as the index holds. */
 const beginning = (hash: string): string => hash.slice(0, 16).toLowerCase();
 
+interface Owner {
+  readonly id: OrderId;
+  readonly hash: string;
+}
+
+const unindexedIn = (db: Database): Owner[] =>
+  db
+    .query<Owner, []>("SELECT id, payment_hash AS hash FROM orders WHERE kind = 'unpaid' AND unindexed IS NOT NULL")
+    .all();
+
+const indexedAlike = (db: Database): Statement<Owner, [string]> =>
+  db.prepare(`SELECT id, payment_hash AS hash FROM orders WHERE ${INDEXED_ALIKE}`);
+
+/** Orders that the index lacks and could not take: their hash is another one's as well, or begins alike. There must be none. */
+export function withSharedHash(db: Database): OrderId[] {
+  const indexed = indexedAlike(db);
+  const seen = new Set<string>();
+  const isShared = ({ hash }: Owner): boolean => {
+    const key = beginning(hash);
+    const shared = seen.has(key) || indexed.get(hash) !== null;
+    seen.add(key);
+    return shared;
+  };
+  return unindexedIn(db)
+    .filter(isShared)
+    .map(({ id }) => id);
+}
+
 export class PaymentHashes {
   /** Orders that the index lacks, by the beginning of their hash. */
-  readonly #unindexed: Map<string, OrderId>;
+  readonly #unindexed: Map<string, Owner>;
   /** Of the group that is being written. */
   #entered: string[] = [];
   #left: string[] = [];
-  readonly #has: Statement<{ one: number }, [string, string]>;
-  readonly #indexed: Statement<{ id: OrderId }, [string]>;
-  readonly #alike: Statement<{ one: number }, [string]>;
+  readonly #indexed: Statement<Owner, [string]>;
 
   /** On an open database of the present schema. Orders that open later are known if it hears of them. */
   constructor(db: Database) {
-    const unindexed = db.query<{ id: OrderId; hash: string }, []>(
-      "SELECT id, payment_hash AS hash FROM orders WHERE kind = 'unpaid' AND unindexed IS NOT NULL",
-    );
-    this.#unindexed = new Map(unindexed.all().map(({ id, hash }) => [beginning(hash), id]));
-    this.#has = db.prepare("SELECT 1 AS one FROM orders WHERE id = ? AND payment_hash = ?");
-    this.#indexed = db.prepare(`SELECT id FROM orders WHERE ${INDEXED_ALIKE} AND payment_hash = ?1`);
-    this.#alike = db.prepare(`SELECT 1 AS one FROM orders WHERE ${INDEXED_ALIKE}`);
+    this.#unindexed = new Map(unindexedIn(db).map((owner) => [beginning(owner.hash), owner]));
+    this.#indexed = indexedAlike(db);
   }
 
   /** The order that the invoice of this hash is for, or null. */
   idOf(hash: string): OrderId | null {
-    const id = this.#unindexed.get(beginning(hash));
-    if (id !== undefined && this.#has.get(id, hash) !== null) return id;
-    return this.#indexed.get(hash)?.id ?? null;
+    const owner = this.#alike(hash);
+    return owner?.hash === hash ? owner.id : null;
   }
 
   /** Whether an order has this hash, or one that begins alike: the index could not take both. */
   isTaken(hash: string): boolean {
-    return this.#unindexed.has(beginning(hash)) || this.#alike.get(hash) !== null;
+    return this.#alike(hash) !== null;
   }
 
   /** Takes note of a step that is written; it counts from `keep` on. */
@@ -54,7 +74,7 @@ export class PaymentHashes {
     if (was) {
       this.#left.push(key);
     } else {
-      this.#unindexed.set(key, order.id);
+      this.#unindexed.set(key, { id: order.id, hash: order.terms.paymentHash });
       this.#entered.push(key);
     }
   }
@@ -69,6 +89,10 @@ export class PaymentHashes {
   undo(): void {
     for (const key of this.#entered) this.#unindexed.delete(key);
     this.#forgetGroup();
+  }
+
+  #alike(hash: string): Owner | null {
+    return this.#unindexed.get(beginning(hash)) ?? this.#indexed.get(hash);
   }
 
   #forgetGroup(): void {

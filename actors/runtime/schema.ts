@@ -217,7 +217,7 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Of orders in the index of payment hashes (`payment-hashes.ts`) that whose hash begins like the statement's first parameter. */
+/** The order in the index of payment hashes (`payment-hashes.ts`) whose hash begins like the statement's first parameter. */
 export const INDEXED_ALIKE =
   "unindexed IS NULL AND coalesce(unhex(substr(payment_hash, 1, 16)), payment_hash) = coalesce(unhex(substr(?1, 1, 16)), ?1)";
 

@@ -17,6 +17,7 @@ describe("an order is found", () => {
     ["order id", idOf("completed"), "completed"],
     ["order id", ` ${idOf("completed").toUpperCase()}\n`, "completed"],
     ["payment hash", hashOf("completed"), "completed"],
+    ["payment hash", hashOf("unpaid"), "unpaid"],
     ["refund payment hash", REFUND_HASH, "refunded"],
     ["order id", idOf("buried"), "buried"],
     ["payment hash", hashOf("buried"), "buried"],

@@ -239,6 +239,13 @@ describe("a finding", () => {
     ["a message of no order", "messages", null, "INSERT INTO messages VALUES ('a', 'z', 1, NULL, NULL, NULL, NULL, 1)"],
     ["a refund hash that nobody claimed", "claims", "refunded", "DELETE FROM claims"],
     ["a refund hash of another order", "claims", "refunded", "UPDATE claims SET order_id = ?", idOf("unpaid")],
+    [
+      "an unpaid order with the payment hash of another",
+      "claims",
+      "unpaid",
+      `UPDATE orders SET payment_hash = '${hashOf("waiting")}', state = json_replace(state, '$.terms.paymentHash', '${hashOf("waiting")}') WHERE id = ?`,
+      idOf("unpaid"),
+    ],
     ["a claim of no order", "claims", null, "INSERT INTO claims VALUES ('idempotency_key', 'k', 'a', NULL, 1)"],
     [
       "a posting that is gone",

@@ -20,7 +20,7 @@ import {
 } from "./order-checks.ts";
 import { Findings } from "./report.ts";
 import { checkStakes } from "./stakes.ts";
-import { checkStrays, checkTombstones } from "./strays.ts";
+import { checkSharedHashes, checkStrays, checkTombstones } from "./strays.ts";
 import { WaitingList } from "./waiting.ts";
 
 export interface Examination {
@@ -84,6 +84,7 @@ export function examine({ db, now, quick, rules, progress }: ExamineOptions): Ex
   if (large) progress("Adding up the ledger");
   part(() => checkStakes(db, (check, problem) => findings.add(check, null, problem)));
   part(() => checkStrays(db, findings));
+  part(() => checkSharedHashes(db, findings));
   part(() => {
     tombstones = checkTombstones(db, findings);
   });

@@ -9,7 +9,7 @@ export const CHECKS = {
   deadlines: "every order that must move by itself has a deadline",
   effects: "every awaited answer has its effect, and no other money effect is open",
   messages: "recorded messages are stored, each once",
-  claims: "refund hashes and keys have one living owner",
+  claims: "payment hashes, refund hashes and keys have one living owner",
   ledger: "postings balance and agree with the states",
   stakes: "sums by kind agree with the orders",
   tombstones: "buried orders can be found by late money",

@@ -1,5 +1,6 @@
 /** Rows that belong to no order, or to one that is gone; and the buried orders that late money must find. */
 import type { Database } from "bun:sqlite";
+import { withSharedHash } from "../../../actors/runtime/payment-hashes.ts";
 import { parseOrder } from "../../../actors/runtime/texts.ts";
 import { snapshot } from "./database.ts";
 import type { Check, Findings } from "./report.ts";
@@ -39,6 +40,11 @@ export function checkStrays(db: Database, findings: Findings): void {
      LIMIT ${MAX_STRAYS}`,
   );
   for (const { order_id, kind } of claims.all()) findings.add("claims", order_id, `A "${kind}" claim has no order`);
+}
+
+/** A payment for one of two such orders would be booked on either, or on none. */
+export function checkSharedHashes(db: Database, findings: Findings): void {
+  for (const id of withSharedHash(db)) findings.add("claims", id, "Its payment hash is another order's as well");
 }
 
 /** @returns how many orders are buried. */

@@ -305,7 +305,9 @@ test("a number that turned up after its order was served otherwise is that order
 test("waits for another process that has the database alone for a moment, as the last one does that closes it", async () => {
   await inDirectory(async (path) => {
     const script = `const { Database } = require("bun:sqlite");
-      new Database(process.argv[1], { create: true }).run("BEGIN EXCLUSIVE");
+      // Kept, or a collection would close it.
+      globalThis.held = new Database(process.argv[1], { create: true });
+      held.run("BEGIN EXCLUSIVE");
       console.log("alone");
       setTimeout(() => process.exit(), 500);`;
     const other = Bun.spawn([process.execPath, "-e", script, path], { stdout: "pipe" });

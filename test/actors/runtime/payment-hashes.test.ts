@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { HashTaken, Journal, JournalUnavailable } from "../../../actors/runtime/journal.ts";
+import { withSharedHash } from "../../../actors/runtime/payment-hashes.ts";
 import { type BrittleDatabase, type Engine, hashOf, idOf, opening, startEngine } from "./engine.ts";
 
 /** Orders that the index lacks. */
@@ -51,8 +52,17 @@ test("a hash that begins like an order's is nobody's, and no second order may ha
     expect(await open(hash)).toEqual({ kind: "refused", error: new HashTaken(idOf(2)) });
   }
   await engine.pay(1);
+  expect(engine.journal.hashes.idOf(alike)).toBeNull();
   for (const hash of [alike, hashOf(1)]) expect((await open(hash)).kind).toBe("refused");
   expect(engine.count("orders")).toBe(1);
+});
+
+test("hex digits are the same in either case, as in the index", async () => {
+  const { journal, world } = startEngine();
+  const hash = "abcdef".repeat(11).slice(0, 64);
+  void journal.commit(opening(1, world.now(), { terms: { paymentHash: hash } }));
+  await world.settle();
+  expect(journal.hashes.isTaken(hash.toUpperCase())).toBe(true);
 });
 
 test("of two orders with one hash in the same commit the second alone is refused", async () => {
@@ -85,9 +95,49 @@ test("a commit that fails changes nothing: what did not open has no hash, and wh
   expect(found(engine, 1, 2)).toEqual([idOf(1), null]);
   expect(engine.journal.hashes.isTaken(hashOf(2))).toBe(false);
   await engine.open(2);
+  // The commit after it, which knows nothing of the payment that failed.
+  expect(found(engine, 1, 2)).toEqual([idOf(1), idOf(2)]);
   await engine.pay(1);
   expect(found(engine, 1, 2)).toEqual([idOf(1), idOf(2)]);
   expect(unindexed(engine)).toEqual([idOf(2)]);
+});
+
+test("a payment that alone cannot be written leaves its order where it was", async () => {
+  const engine = startEngine();
+  for (const n of [1, 2]) await engine.open(n);
+  let broken = true;
+  engine.journal.accompany((_, { id, state }) => {
+    if (broken && id === idOf(1) && state.kind !== "unpaid") throw new TypeError("broken");
+  });
+  const payments = Promise.allSettled([1, 2].map((n) => engine.pay(n)));
+  await engine.world.settle();
+  expect((await payments).map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+  expect(unindexed(engine)).toEqual([idOf(1)]);
+  expect(found(engine, 1, 2)).toEqual([idOf(1), idOf(2)]);
+  broken = false;
+  await engine.pay(1);
+  expect(found(engine, 1, 2)).toEqual([idOf(1), idOf(2)]);
+});
+
+test("an order that comes back from its tombstone is in the index alone", async () => {
+  const { journal, world, db } = startEngine();
+  const [first] = [opening(1, world.now())];
+  const lapsed = { ...first.order, state: { kind: "lapsed" }, endedAt: world.now() } as const;
+  void journal.commit({ ...first, order: lapsed });
+  await world.settle();
+  db.run("DELETE FROM orders");
+  expect(found({ journal }, 1)).toEqual([null]);
+  expect(journal.hashes.isTaken(hashOf(1))).toBe(false);
+});
+
+test("orders that could not enter the index are named", async () => {
+  const engine = startEngine();
+  for (const n of [1, 2, 3, 4]) await engine.open(n);
+  await engine.pay(1);
+  expect(withSharedHash(engine.db)).toEqual([]);
+  engine.db.run("UPDATE orders SET payment_hash = ? WHERE id = ?", [hashOf(1), idOf(2)]);
+  engine.db.run("UPDATE orders SET payment_hash = ? WHERE id = ?", [hashOf(3), idOf(4)]);
+  expect(withSharedHash(engine.db)).toEqual([idOf(2), idOf(4)]);
 });
 
 test("an unpaid order of an older version is in the index, and is paid like any other", async () => {

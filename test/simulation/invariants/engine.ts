@@ -2,6 +2,7 @@
 import { replay } from "../../../actors/order/evolve.ts";
 import { deadline, type Kind } from "../../../actors/order/state.ts";
 import { status } from "../../../actors/order/status.ts";
+import { withSharedHash } from "../../../actors/runtime/payment-hashes.ts";
 import { countedStakes, keptStakes, type StakeSum } from "../../../actors/runtime/store.ts";
 import { parseOrder } from "../../../actors/runtime/texts.ts";
 import { same } from "../same.ts";
@@ -68,6 +69,8 @@ function compareRows(evidence: Evidence): void {
     const folded = replay(evidence.store.events(row.id));
     if (!same(folded, stored)) throw new Violation(19, `${row.id}: the fold of its events is not its row`);
   }
+  const shared = withSharedHash(evidence.db);
+  if (shared.length > 0) throw new Violation(19, `${shared.join(", ")}: another order has their payment hash`);
   // What a start believes instead of reading every row.
   const [kept, counted] = [keptStakes(evidence.db), countedStakes(evidence.db)].map(inWords);
   if (kept !== counted) throw new Violation(19, `sums by kind are kept as "${kept}", the rows come to "${counted}"`);
