@@ -11,6 +11,7 @@ import { Actor, type Envelope, Quarantined, type Surroundings, type Told } from 
 import { Deadlines } from "./deadlines.ts";
 import { type EffectHandlers, EffectRunner, type EffectRunnerOptions } from "./effects.ts";
 import { type CommitResult, type Journal, JournalUnavailable, type Transition } from "./journal.ts";
+import { Residents } from "./residents.ts";
 import { sleep, type World } from "./world.ts";
 
 /** No order of that id. */
@@ -52,8 +53,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   /** Hosts of the orders that something is done with. */
   readonly #actors = new Map<OrderId, Actor>();
-  /** Committed states of orders at rest, the least recently used first. */
-  readonly #residents = new Map<OrderId, Order>();
+  readonly #residents: Residents;
   readonly #crashes = new Map<OrderId, number>();
   readonly #around: Surroundings;
   readonly #runner: EffectRunner;
@@ -62,6 +62,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#residents = new Residents(options.maxResidents);
     const { world, journal, handlers, holds } = options;
     this.#runner = new EffectRunner({
       world,
@@ -154,16 +155,15 @@ export class Supervisor {
    */
   evict(id: OrderId): boolean {
     if (this.#actors.has(id)) return false;
-    this.#residents.delete(id);
+    this.#residents.forget(id);
     return true;
   }
 
   #host(id: OrderId): Actor | Error {
     const busy = this.#actors.get(id);
     if (busy) return busy;
-    const order = this.#residents.get(id) ?? this.#load(id);
+    const order = this.#residents.take(id) ?? this.#load(id);
     if (order instanceof Error) return order;
-    this.#residents.delete(id);
     const actor = new Actor(order, this.#around);
     this.#actors.set(id, actor);
     return actor;
@@ -189,17 +189,7 @@ export class Supervisor {
   #rested(id: OrderId, order: Order | null): void {
     this.#actors.delete(id);
     // One that is over will hardly be told anything again, and must not wait for newer ones to push it out.
-    if (order && order.endedAt === null) this.#keep(order);
-  }
-
-  #keep(order: Order): void {
-    // Under its own text of the id, not another copy of it.
-    this.#residents.set(order.id, order);
-    if (this.#residents.size <= this.#options.maxResidents) return;
-    for (const id of this.#residents.keys()) {
-      this.#residents.delete(id);
-      return;
-    }
+    if (order && order.endedAt === null) this.#residents.keep(order);
   }
 
   #crashed(id: OrderId, error: Error): Order | Error {

@@ -8,7 +8,7 @@ import { type Policy, USUAL_POLICY } from "../order/policy.ts";
 import type { Order } from "../order/state.ts";
 import type { Terms } from "../order/terms.ts";
 
-export const orderText = (order: Order): string => JSON.stringify(written(order));
+export const orderText = (order: Order): string => JSON.stringify(writtenMembers(order));
 
 /**
  * The order, in the present shape whatever version wrote it. There is one version so far.
@@ -17,7 +17,7 @@ export const orderText = (order: Order): string => JSON.stringify(written(order)
 export function parseOrder(text: string): Order {
   const order = JSON.parse(text) as Order;
   if (order.v !== 1) throw new Error(`Order of unknown version ${String(order.v)}`);
-  return read(order);
+  return readMembers(order);
 }
 
 /** The order, or null for a row that makes no sense: it is set aside when its turn comes, and must not stand in the way of the rest. */
@@ -34,7 +34,7 @@ export function eventText(event: OrderEvent): string {
     case "Opened":
       return JSON.stringify({ ...event, terms: writtenTerms(event.terms) });
     case "Scrubbed":
-      return JSON.stringify({ ...event, order: written(event.order) });
+      return JSON.stringify({ ...event, order: writtenMembers(event.order) });
     default:
       return JSON.stringify(event);
   }
@@ -47,17 +47,17 @@ export function parseEvent(text: string): OrderEvent {
     case "Opened":
       return { ...event, terms: readTerms(event.terms) };
     case "Scrubbed":
-      return { ...event, order: read(event.order) };
+      return { ...event, order: readMembers(event.order) };
     default:
       return event;
   }
 }
 
-const written = (order: Order) => ({ ...order, terms: writtenTerms(order.terms) });
+export const writtenMembers = (order: Order) => ({ ...order, terms: writtenTerms(order.terms) });
 const writtenTerms = (terms: Terms) => ({ ...terms, policy: unusual(terms.policy) });
 
 /** What is no order, or has no terms, stays as it is: the doctor names it. */
-function read(order: Order): Order {
+export function readMembers(order: Order): Order {
   if (!order?.terms) return order;
   const terms = readTerms(order.terms);
   // Older versions kept the invoice that is paid.

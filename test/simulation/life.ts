@@ -91,6 +91,8 @@ const REST_MS = 12 * HOUR;
 const loaded = loadConfig({
   MAX_UNPAID_PER_CLIENT: "100000",
   CREATE_PER_MINUTE: "1000000",
+  // Few, so that orders are packed, and forgotten.
+  MAX_RESIDENTS: "6",
   READ_PER_MINUTE: "1000000",
 });
 if (!loaded.ok) throw new Error(loaded.problems.join("; "));

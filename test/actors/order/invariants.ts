@@ -12,6 +12,8 @@ import type { Account } from "../../../actors/order/ledger.ts";
 import { deadline, type Order } from "../../../actors/order/state.ts";
 import { STATUSES, status } from "../../../actors/order/status.ts";
 import { isRefundable, rentalMs } from "../../../actors/order/terms.ts";
+import { pack, unpack } from "../../../actors/runtime/packed.ts";
+import { orderText, parseOrder } from "../../../actors/runtime/texts.ts";
 import { SECRET_CODE, SECRET_TEXT } from "./orders.ts";
 
 export interface Told {
@@ -140,6 +142,7 @@ export class Watcher {
     this.#learn(told);
     this.#settlement(told);
     this.#isPure(told);
+    this.#isKept(told.decision.order);
     this.#replay(decision.events);
     must(Bun.deepEquals(this.#replayed, decision.order, true), "19: replaying the events gives the state", told);
     must(decision.order.seq === before.seq + decision.events.length, "19: every event counts", told);
@@ -218,6 +221,11 @@ export class Watcher {
 
   #isPure({ before, command, decision, now }: Told): void {
     must(Bun.deepEquals(decide(before, command, now), decision, true), "18: deciding twice decides the same");
+  }
+
+  #isKept(order: Order): void {
+    must(Bun.deepEquals(parseOrder(orderText(order)), order, true), "19: what is written is read again");
+    must(Bun.deepEquals(unpack(pack(order), order.id), order, true), "19: what is packed is unpacked again");
   }
 
   #replay(events: readonly OrderEvent[]): void {
