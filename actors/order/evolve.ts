@@ -234,7 +234,7 @@ function apply(order: Order, event: OrderEvent): Order {
 }
 
 /** A paid invoice was a quarter of what each later step wrote. */
-export const withoutInvoice = (terms: Terms): Terms => ({ ...terms, invoice: "" });
+const withoutInvoice = (terms: Terms): Terms => ({ ...terms, invoice: "" });
 
 /** Another way was taken: the link that was handed out opens nothing any more. */
 const withoutLink = (order: Order): Order => (order.withdrawLink ? { ...order, withdrawLink: null } : order);

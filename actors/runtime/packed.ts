@@ -21,11 +21,12 @@ function numberOf(node: string): number {
   return known < 0 ? nodes.push(node) - 1 : known;
 }
 
-/** Without its id, which is what it is kept under. */
+/** Without its id, which is what it is kept under. Texts must be well-formed, as all are that come in. */
 export function pack(order: Order): Packed {
-  const { terms, ...rest } = writtenMembers(order);
+  const written = writtenMembers(order);
+  const terms = { ...written.terms, node: numberOf(written.terms.node) };
   // A copy: the packer writes one after the other into the same large buffer.
-  return new Uint8Array(packr.pack({ ...rest, id: null, terms: { ...terms, node: numberOf(terms.node) } }));
+  return new Uint8Array(packr.pack({ ...written, id: null, terms }));
 }
 
 /** The order, equal to what was packed. */

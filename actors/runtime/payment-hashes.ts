@@ -68,8 +68,8 @@ export class PaymentHashes {
 
   /** Takes note of a step that is written; it counts from `keep` on. */
   add(before: Order | null, order: Order): void {
-    const [was, is] = [before !== null && isUnpaid(before), isUnpaid(order)];
-    if (was === is) return;
+    const was = before !== null && isUnpaid(before);
+    if (was === isUnpaid(order)) return;
     const key = beginning(order.terms.paymentHash);
     if (was) {
       this.#left.push(key);

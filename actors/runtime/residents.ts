@@ -1,6 +1,6 @@
 /**
  * Orders at rest that are kept in memory: a cache of committed states, the least recently used first to go. The newest stand ready; the others are
- * packed into 0.4 kB (`packed.ts`), because parsed they take three times as much, and reading the row again takes three times as long.
+ * packed into 0.3 kB (`packed.ts`), because parsed they take three times as much, and reading the row again takes three times as long.
  */
 import type { Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";

@@ -215,6 +215,11 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX orders_payment;
   CREATE UNIQUE INDEX orders_payment ON orders (coalesce(unhex(substr(payment_hash, 1, 16)), payment_hash)) WHERE unindexed IS NULL;
   `,
+  `
+  -- Rows of paid orders forget their invoice. From here on a policy is written in part (ADR 36), which older programs would take for a whole one.
+  UPDATE orders SET state = json_set(state, '$.terms.invoice', '')
+    WHERE iif(json_valid(state), state ->> '$.payment' IS NOT NULL AND state ->> '$.terms.invoice' <> '', FALSE);
+  `,
 ];
 
 /** The order in the index of payment hashes (`payment-hashes.ts`) whose hash begins like the statement's first parameter. */

@@ -3,7 +3,6 @@
  * written: it stands in each version of its row and in the event that opened it, and would be a fifth of both.
  */
 import type { OrderEvent } from "../order/events.ts";
-import { withoutInvoice } from "../order/evolve.ts";
 import { type Policy, USUAL_POLICY } from "../order/policy.ts";
 import type { Order } from "../order/state.ts";
 import type { Terms } from "../order/terms.ts";
@@ -57,22 +56,29 @@ export const writtenMembers = (order: Order) => ({ ...order, terms: writtenTerms
 const writtenTerms = (terms: Terms) => ({ ...terms, policy: unusual(terms.policy) });
 
 /** What is no order, or has no terms, stays as it is: the doctor names it. */
-export function readMembers(order: Order): Order {
-  if (!order?.terms) return order;
-  const terms = readTerms(order.terms);
-  // Older versions kept the invoice that is paid.
-  return { ...order, terms: order.payment && terms.invoice ? withoutInvoice(terms) : terms };
-}
+export const readMembers = (order: Order): Order =>
+  order?.terms ? { ...order, terms: readTerms(order.terms) } : order;
 
 function readTerms(terms: Terms): Terms {
   const written: unknown = terms?.policy;
-  if (typeof written !== "object" || written === null) return terms;
-  // The same object for all: one of its own would be a tenth of an order in memory.
-  const policy = Object.keys(written).length === 0 ? USUAL_POLICY : { ...USUAL_POLICY, ...written };
-  return { ...terms, policy };
+  return typeof written === "object" && written !== null ? { ...terms, policy: wholePolicy(written) } : terms;
 }
 
-/** A process has one policy for all orders that it opens, and few others. */
+/** Whole policies by what is written of them. There are as many as there were settings. */
+const whole = new Map<string, Policy>();
+const MOST_POLICIES = 1_000;
+
+/** The same object for all orders of a policy: one of its own would be a tenth of an order in memory. */
+function wholePolicy(written: Partial<Policy>): Policy {
+  const key = JSON.stringify(written);
+  const before = whole.get(key);
+  if (before) return before;
+  const policy: Policy = { ...USUAL_POLICY, ...written };
+  if (whole.size >= MOST_POLICIES) whole.clear();
+  whole.set(key, policy);
+  return policy;
+}
+
 const known = new WeakMap<Policy, Partial<Policy>>();
 
 function unusual(policy: Policy): Partial<Policy> {

@@ -76,6 +76,10 @@ export class FieldReader<S extends TObject> {
     for (const { name, must, code, check } of this.#fields) {
       const value = Object.hasOwn(members, name) ? members[name] : undefined;
       if (value === undefined || value === null) continue;
+      // JSON can write half a character, UTF-8 cannot (RFC 8259, section 8.2): whoever keeps such a text reads another one later.
+      if (typeof value === "string" && !value.isWellFormed()) {
+        return problem(code, `Field "${name}" holds half of a surrogate pair`, { details: { field: name } });
+      }
       if (!check.Check(value)) {
         return problem(code, `Field "${name}" must be ${must}`, { details: { field: name } });
       }

@@ -56,6 +56,8 @@ export function brokenPromises(purchase: Purchase, events: readonly OrderEvent[]
   if (events[0]?.type === "Scrubbed" && last.state.kind === "done") return [];
   const { terms } = last;
   const { challenge } = purchase;
+  const [first] = events;
+  if (first?.type === "Opened" && first.terms.invoice !== challenge.invoice) broken.push("its invoice changed");
   if (terms.paymentHash !== challenge.paymentHash || terms.priceSats !== challenge.priceSats)
     broken.push("its offer changed");
   const lost = purchase.sights[placesOf(purchase.sights, states).indexOf(-1)];

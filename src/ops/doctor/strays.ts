@@ -44,7 +44,8 @@ export function checkStrays(db: Database, findings: Findings): void {
 
 /** A payment for one of two such orders would be booked on either, or on none. */
 export function checkSharedHashes(db: Database, findings: Findings): void {
-  for (const id of withSharedHash(db)) findings.add("claims", id, "Its payment hash is another order's as well");
+  for (const id of withSharedHash(db))
+    findings.add("claims", id, "Another order has its payment hash, or one that begins alike");
 }
 
 /** @returns how many orders are buried. */

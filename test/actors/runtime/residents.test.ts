@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { Order } from "../../../actors/order/state.ts";
 import { pack, unpack } from "../../../actors/runtime/packed.ts";
 import { Residents } from "../../../actors/runtime/residents.ts";
+import { orderText } from "../../../actors/runtime/texts.ts";
 import { idOf, opening } from "./engine.ts";
 
 const orderOf = (n: number): Order => opening(n, 1_000 + n).order;
@@ -15,6 +16,7 @@ test("an order is packed into a quarter of its text, and is equal afterwards", (
   expect(bytes.buffer.byteLength).toBe(bytes.length);
   pack(orderOf(2));
   expect(unpack(bytes, order.id)).toStrictEqual(order);
+  expect(orderText(unpack(bytes, order.id))).toBe(orderText(order));
 });
 
 test("orders of another node, with other members and unusual numbers, stay apart", () => {
@@ -61,6 +63,24 @@ test("what is taken or forgotten is gone, and a newer state stands for an older 
   residents.keep(newer);
   expect(residents.get(idOf(2))).toBe(newer);
   expect(residents.size).toBe(3);
+});
+
+test("what is read counts as used, and no more stand ready for that", () => {
+  const residents = new Residents(10);
+  for (let n = 1; n <= 10; n++) residents.keep(orderOf(n));
+  for (let n = 1; n <= 10; n++) residents.get(idOf(n));
+  const last = residents.get(idOf(10));
+  expect(residents.get(idOf(10))).toBe(last);
+  for (let n = 1; n <= 9; n++) residents.get(idOf(n));
+  expect(residents.get(idOf(10))).not.toBe(last);
+});
+
+test("of very many no more than 4,000 stand ready", () => {
+  const residents = new Residents(1_000_000);
+  const orders = Array.from({ length: 4_001 }, (_, n) => orderOf(n));
+  for (const order of orders) residents.keep(order);
+  expect(residents.take(idOf(0))).not.toBe(orders[0] as Order);
+  expect(residents.take(idOf(1))).toBe(orders[1] as Order);
 });
 
 test("one is kept where one is allowed", () => {

@@ -120,6 +120,25 @@ describe("a database of version 11", () => {
   });
 });
 
+test("the rows of paid orders of version 14 forget their invoice, those of unpaid ones keep it", async () => {
+  const engine = startEngine();
+  await engine.withNumber(1);
+  await engine.open(2);
+  const { db } = engine;
+  db.run("UPDATE orders SET state = json_set(state, '$.terms.invoice', 'lnbc1') WHERE kind <> 'unpaid'");
+  db.run(
+    "INSERT INTO orders (id, seq, kind, state, payment_hash, created_at, invoice_expires_at) VALUES ('a', 1, 'done', 'torn', 'h', 0, 0)",
+  );
+  const torn = () => db.query("SELECT state FROM orders WHERE id = 'a'").get();
+  const before = torn();
+  db.run("PRAGMA user_version = 14");
+  migrate(db);
+  expect(engine.isReplayable(1)).toBe(true);
+  expect(engine.order(2).terms.invoice).not.toBe("");
+  expect(engine.isReplayable(2)).toBe(true);
+  expect(torn()).toEqual(before);
+});
+
 test("an order whose state makes no sense stops no index that looks into states", () => {
   const db = fresh();
   const insert = () =>

@@ -1,9 +1,8 @@
 import { expect, test } from "bun:test";
 import type { OrderEvent } from "../../../actors/order/events.ts";
-import { msats } from "../../../actors/order/money.ts";
 import { DEFAULT_POLICY, USUAL_POLICY } from "../../../actors/order/policy.ts";
 import { eventText, orderText, parseEvent, parseOrder, readableOrder } from "../../../actors/runtime/texts.ts";
-import { opening } from "./engine.ts";
+import { opening, startEngine } from "./engine.ts";
 
 const orderWith = (policy: Partial<typeof DEFAULT_POLICY>) =>
   opening(1, 1_000, { terms: { policy: { ...DEFAULT_POLICY, ...policy } } });
@@ -47,9 +46,19 @@ test.each([
   expect(orderText(parseOrder(orderText(order)))).toBe(orderText(order));
 });
 
-test("orders of the same policy share it", () => {
-  const text = orderText(orderWith({}).order);
+test.each([{}, { codeGraceMs: 0 }])("orders of the same policy share it: %j", (policy) => {
+  const text = orderText(orderWith(policy).order);
   expect(parseOrder(text).terms.policy).toBe(parseOrder(text).terms.policy);
+});
+
+test("rows and events are written so", async () => {
+  const engine = startEngine();
+  await engine.withNumber(1);
+  const column = (sql: string) => engine.db.query<{ policy: string }, []>(sql).all();
+  expect(column("SELECT state ->> '$.terms.policy' AS policy FROM orders")).toEqual([{ policy: "{}" }]);
+  expect(column("SELECT body ->> '$.terms.policy' AS policy FROM events WHERE type = 'Opened'")).toEqual([
+    { policy: "{}" },
+  ]);
 });
 
 test("an order of an older version, with the whole policy or without a cap for the fee, reads the same", () => {
@@ -59,14 +68,6 @@ test("an order of an older version, with the whole policy or without a cap for t
   const without = JSON.stringify({ ...order, terms: { ...order.terms, policy: older } });
   for (const text of [whole, without]) expect(parseOrder(text)).toStrictEqual(order);
   for (const event of events) expect(parseEvent(JSON.stringify(event))).toStrictEqual(event);
-});
-
-test("of an order that an older version knew as paid the invoice is forgotten, of one that is unpaid it is not", () => {
-  const { order } = orderWith({});
-  const payment = { settledAt: 1, learnedAt: 1, receivedMsats: msats(1), late: false, buyBy: 2, smsBy: 3 };
-  const paid = { ...order, payment };
-  expect(parseOrder(JSON.stringify(paid))).toStrictEqual({ ...paid, terms: { ...order.terms, invoice: "" } });
-  expect(parseOrder(JSON.stringify(order)).terms.invoice).toBe(order.terms.invoice);
 });
 
 test("a text that makes no sense is no order, and one without terms or policy is left as it is", () => {

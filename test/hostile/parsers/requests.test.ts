@@ -49,6 +49,17 @@ const object = fc
       `{${members.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value) ?? "null"}`).join(",")}}`,
   );
 
+test("half of a surrogate pair is no text: UTF-8 cannot hold it, so it would be another one after a restart", () => {
+  for (const half of ["\\ud800", "\\uDFFF", "a\\ud83d b"]) {
+    const body = parseBody(`{"refundAddress":"lnurlp:pay.example.com/u?x=${half}"}`);
+    if (isProblem(body)) throw new Error("It is JSON");
+    expect(refunds.read(body)).toMatchObject({ problem: "INVALID_REFUND_ADDRESS", details: { field: "refundAddress" } });
+  }
+  const whole = parseBody('{"refundAddress":"lnurlp:pay.example.com/u?x=\\ud83d\\ude00"}');
+  if (isProblem(whole)) throw new Error("It is JSON");
+  expect(isProblem(refunds.read(whole))).toBe(false);
+});
+
 describe("a body", () => {
   test("is an order that can be understood, or a documented refusal; its digest is one and the same", () => {
     fc.assert(
