@@ -53,7 +53,10 @@ test("half of a surrogate pair is no text: UTF-8 cannot hold it, so it would be 
   for (const half of ["\\ud800", "\\uDFFF", "a\\ud83d b"]) {
     const body = parseBody(`{"refundAddress":"lnurlp:pay.example.com/u?x=${half}"}`);
     if (isProblem(body)) throw new Error("It is JSON");
-    expect(refunds.read(body)).toMatchObject({ problem: "INVALID_REFUND_ADDRESS", details: { field: "refundAddress" } });
+    expect(refunds.read(body)).toMatchObject({
+      problem: "INVALID_REFUND_ADDRESS",
+      details: { field: "refundAddress" },
+    });
   }
   const whole = parseBody('{"refundAddress":"lnurlp:pay.example.com/u?x=\\ud83d\\ude00"}');
   if (isProblem(whole)) throw new Error("It is JSON");

@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 const ACTOR = "actors/runtime/actor.ts";
 const HASHES = "actors/runtime/payment-hashes.ts";
 const JOURNAL = "actors/runtime/journal.ts";
+const RESIDENTS = "actors/runtime/residents.ts";
 const SUPERVISOR = "actors/runtime/supervisor.ts";
 
 export const ENGINE: readonly Mutant[] = [
@@ -49,7 +50,7 @@ export const ENGINE: readonly Mutant[] = [
     breaks: [3, 5],
     first: "losses",
     edits: [
-      { file: HASHES, find: "new Map(unindexed.all().map(", replace: "new Map(unindexed.all().slice(0, 0).map(" },
+      { file: HASHES, find: "new Map(unindexedIn(db).map(", replace: "new Map(unindexedIn(db).slice(0, 0).map(" },
     ],
   },
   {
@@ -135,15 +136,27 @@ export const ENGINE: readonly Mutant[] = [
     ],
   },
   {
-    name: "a busy actor is evicted",
-    plants: "An order leaves memory in the middle of a step, and has two hosts.",
+    name: "two hosts for a busy order",
+    plants: "What is told to an order in the middle of a step goes to a second actor, which is woken from its row.",
     breaks: [18, 20],
     first: "crashes",
+    edits: [{ file: SUPERVISOR, find: "if (busy) return busy;", replace: "void busy;" }],
+  },
+  {
+    name: "a packed order outlives its next step",
+    plants: "An order that is woken from what was packed of it stays packed, and later wakes as it was then.",
+    breaks: [18, 20],
+    first: "simulation",
     edits: [
       {
-        file: SUPERVISOR,
-        find: "if (actor.idle) this.#residents.delete(id);",
-        replace: "this.#residents.delete(id);\n      void actor;",
+        file: RESIDENTS,
+        find: "    this.#packed.delete(id);\n    return unpack(packed, id);",
+        replace: "    return unpack(packed, id);",
+      },
+      {
+        file: RESIDENTS,
+        find: "    const ready = this.#ready.get(id);\n    if (ready) {",
+        replace: "    const ready = this.#packed.has(id) ? undefined : this.#ready.get(id);\n    if (ready) {",
       },
     ],
   },
