@@ -44,8 +44,8 @@ export interface FrontOptions {
 
 export class Front implements OrderDesk {
   readonly #options: FrontOptions;
-  /** How orders without messages looked, from and until when. */
-  readonly #quiet = new WeakMap<Order, { readonly view: OrderView; readonly from: Millis; readonly until: Millis }>();
+  /** How orders looked, from and until when. */
+  readonly #views = new WeakMap<Order, { readonly view: OrderView; readonly from: Millis; readonly until: Millis }>();
 
   readonly #owners: Owners;
 
@@ -56,7 +56,7 @@ export class Front implements OrderDesk {
 
   async create(input: CreateInput): Promise<Created> {
     return guarded(async () => {
-      const existing = await this.#replayed(input);
+      const existing = input.bearer || input.unpaidBearer ? await this.#replayed(input) : null;
       if (existing) return existing;
       const keyClaim = claimFor(input);
       const { opening } = this.#options;
@@ -229,31 +229,27 @@ export class Front implements OrderDesk {
     return reply.ok ? this.#view(order, bearer) : refusal(reply.refusal, this.#options.world.now());
   }
 
-  #view(order: Order, bearer: Bearer): OrderView {
-    return order.messageIds.length > 0 ? this.#viewWithMessages(order, bearer) : this.#quietView(order);
-  }
-
-  /** A step makes another `Order`, so the same one looks the same until a time in it has passed. */
-  #quietView(order: Order): OrderView {
-    const { world, limits } = this.#options;
-    const now = world.now();
-    const known = this.#quiet.get(order);
-    if (known && known.from <= now && now < known.until) return known.view;
-    const view = viewOf(order, [], now, limits);
-    this.#quiet.set(order, { view, from: now, until: looksTheSameUntil(order, now, limits) });
-    return view;
-  }
-
-  /** Texts are erased without a step, so they are read each time. */
-  #viewWithMessages(order: Order, { capabilities }: Bearer): OrderView {
-    const { store, world, limits, supervisor } = this.#options;
-    const view = viewOf(order, store.messages(order.id), world.now(), limits);
+  #view(order: Order, { capabilities }: Bearer): OrderView {
+    const view = this.#viewOf(order);
     // A delegate who may not read gets no code to see: the owner's grace must not start with that.
     const seen = capabilities === "all" || capabilities.has("read");
     if (seen && view.code !== null && order.codeReadAt === null) {
       // Not awaited: losing it only keeps the number a little longer.
-      supervisor.tell(order.id, { type: "CodeRead" }).catch(() => {});
+      this.#options.supervisor.tell(order.id, { type: "CodeRead" }).catch(() => {});
     }
+    return view;
+  }
+
+  /** A step makes another `Order`, so the same one looks the same until a time in it has passed, or until the texts of one that is over are erased. */
+  #viewOf(order: Order): OrderView {
+    const { world, store, limits } = this.#options;
+    const now = world.now();
+    const known = this.#views.get(order);
+    if (known && known.from <= now && now < known.until) return known.view;
+    const hasMessages = order.messageIds.length > 0;
+    const view = viewOf(order, hasMessages ? store.messages(order.id) : [], now, limits);
+    const isErasable = hasMessages && order.endedAt !== null;
+    if (!isErasable) this.#views.set(order, { view, from: now, until: looksTheSameUntil(order, now, limits) });
     return view;
   }
 

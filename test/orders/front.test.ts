@@ -6,7 +6,8 @@ import { NOTHING_REVOKED } from "../../src/l402/revocations.ts";
 import type { CreateInput } from "../../src/orders/desk.ts";
 import { Front, type FrontOptions } from "../../src/orders/front.ts";
 import { digestOf } from "../../src/orders/request.ts";
-import { termsOf } from "../actors/runtime/engine.ts";
+import type { OrderView } from "../../src/orders/view.ts";
+import { numberOf, opening, termsOf } from "../actors/runtime/engine.ts";
 import { ManualWorld } from "../support/manual-world.ts";
 
 const REQUEST = { service: "tg" };
@@ -63,4 +64,39 @@ test("a credential outlives the invoice: an order that was scrubbed still tells 
   const [credential] = presentedAs(`${front.macaroonOf(bearer)}:`).credentials;
   expect(credential?.preimage).toBeNull();
   expect(front.macaroonOf({ ...bearer, capabilities: new Set(["read"]) })).toBeNull();
+});
+
+test("the texts of a live order are read once for each of its states, those of one that is over each time: they are erased without a step", async () => {
+  const { order } = opening(1, NOW);
+  const number = numberOf(1, NOW);
+  let messages = [{ id: "1", code: "123456", text: "Code 123456", sender: "tg", receivedAt: NOW, storedAt: NOW }];
+  let reads = 0;
+  const live: Order = {
+    ...order,
+    messageIds: ["1"],
+    codeReadAt: NOW,
+    state: { kind: "delivered", number, looking: "idle", due: NOW + 60_000 },
+  };
+  let current: Order = live;
+  const front = new Front({
+    world: { now: () => NOW },
+    supervisor: { read: () => current },
+    store: {
+      messages: () => {
+        reads++;
+        return messages;
+      },
+    },
+    keys: { pseudonym: (text: string) => text },
+    limits: { retentionMs: 1_000 },
+  } as unknown as FrontOptions);
+  const bearer = { orderId: order.id, paymentHash: order.terms.paymentHash, capabilities: "all" } as const;
+  const shown = async () => ((await front.read(bearer)) as OrderView).code;
+  expect([await shown(), await shown(), reads]).toEqual(["123456", "123456", 1]);
+  current = { ...live, seq: 9 };
+  expect([await shown(), await shown(), reads]).toEqual(["123456", "123456", 2]);
+  current = { ...live, endedAt: NOW, state: { kind: "done", as: "completed", number } };
+  expect(await shown()).toBe("123456");
+  messages = [];
+  expect([await shown(), reads]).toEqual([null, 4]);
 });
