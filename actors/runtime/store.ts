@@ -90,6 +90,7 @@ export class Store {
   readonly #messages: Statement<StoredMessage, [string]>;
   readonly #givenBackBy: Statement<{ n: number }, [string, number, number]>;
   readonly #servedTo: Statement<{ n: number }, [string, number, number]>;
+  readonly #quarantined: Statement<{ one: number }, [string]>;
   readonly #claim: Statement<{ order_id: OrderId; detail: string | null; at: number }, [string, string]>;
 
   constructor(db: Database) {
@@ -113,6 +114,7 @@ export class Store {
       `SELECT count(*) AS n FROM (SELECT 1 FROM orders WHERE opened_by = ? AND created_at BETWEEN ? AND ? AND opened_by IS NOT NULL AND ${how} LIMIT 1000)`;
     this.#givenBackBy = db.prepare(ofClient(GIVEN_BACK));
     this.#servedTo = db.prepare(ofClient(SERVED));
+    this.#quarantined = db.prepare("SELECT 1 AS one FROM quarantine WHERE order_id = ?");
     this.#claim = db.prepare("SELECT order_id, detail, at FROM claims WHERE kind = ? AND value = ?");
   }
 
@@ -263,7 +265,7 @@ export class Store {
   }
 
   isQuarantined(id: string): boolean {
-    return this.db.query("SELECT 1 FROM quarantine WHERE order_id = ?").get(id) !== null;
+    return this.#quarantined.get(id) !== null;
   }
 
   ledger(): LedgerSum[] {
