@@ -79,6 +79,7 @@ function wholePolicy(written: Partial<Policy>): Policy {
   return policy;
 }
 
+/** What is unusual of a policy, found once for it. */
 const known = new WeakMap<Policy, Partial<Policy>>();
 
 function unusual(policy: Policy): Partial<Policy> {

@@ -56,7 +56,7 @@ export class Front implements OrderDesk {
 
   async create(input: CreateInput): Promise<Created> {
     return guarded(async () => {
-      const existing = input.bearer || input.unpaidBearer ? await this.#replayed(input) : null;
+      const existing = await this.#replayed(input);
       if (existing) return existing;
       const keyClaim = claimFor(input);
       const { opening } = this.#options;

@@ -415,7 +415,7 @@ describe("late money for an order that is gone", () => {
 
 describe("scrubbing", () => {
   test("leaves no phone number, invoice or client trace on disk thirty days after the end, and keeps the books", async () => {
-    const { completed, world, round, onDisk, order, isReplayable, store, column } = house();
+    const { completed, world, round, onDisk, order, isReplayable, store, column, db } = house();
     await completed(1);
     const before = order(1);
     const ledger = store.ledger();
@@ -431,6 +431,11 @@ describe("scrubbing", () => {
     expect(order(1)).toMatchObject({ id: before.id, seq: before.seq, payment: before.payment });
     expect(order(1).state).toEqual({ kind: "done", as: "completed", number: null });
     expect(isReplayable(1)).toBe(true);
+    // Of the policy what is unusual, as every step writes it.
+    expect([
+      db.query("SELECT state ->> '$.terms.policy' AS policy FROM orders").get(),
+      db.query("SELECT body ->> '$.order.terms.policy' AS policy FROM events").get(),
+    ]).toEqual([{ policy: "{}" }, { policy: "{}" }]);
     expect(store.idByActivation(numberOf(1, 0).activationId)).toBeNull();
   });
 

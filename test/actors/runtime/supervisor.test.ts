@@ -352,8 +352,11 @@ describe("residency", () => {
     expect(supervisor.evict(idOf(1))).toBe(false);
     await world.settle();
     await told;
+    expect(supervisor.residents).toBe(1);
     expect(supervisor.evict(idOf(1))).toBe(true);
     expect(supervisor.residents).toBe(0);
+    engine.db.run("UPDATE orders SET state = json_set(state, '$.provenAt', 7) WHERE id = ?", [idOf(1)]);
+    expect(supervisor.read(idOf(1))?.provenAt).toBe(7);
   });
 });
 
