@@ -6,7 +6,7 @@
 import { Database } from "bun:sqlite";
 import { Elysia } from "elysia";
 import { configure, migrate } from "../actors/runtime/schema.ts";
-import { eventText, orderText } from "../actors/runtime/texts.ts";
+import { eventText, rowText } from "../actors/runtime/texts.ts";
 import { RealWorld } from "../actors/runtime/world.ts";
 import { writesOf } from "../actors/runtime/writes.ts";
 import { challengeHeader, mintMacaroon } from "../src/l402/challenge.ts";
@@ -46,7 +46,7 @@ export function stored({ route, status, headers }: FloorAnswer, body: string, pa
       const { paymentHash, createdAt, invoiceExpiresAt, invoice } = order.terms;
       const macaroon = mintMacaroon({ keys, world, paymentHash, orderId: order.id, validUntil: began + CREDENTIAL_MS });
       const write = () => {
-        const state = orderText(order);
+        const state = rowText(order);
         sql.insert.run(
           order.id,
           paymentHash,

@@ -13,7 +13,7 @@ import { isUnpaid, PaymentHashes } from "./payment-hashes.ts";
 import { BUSY_TIMEOUT_MS, configure, migrate } from "./schema.ts";
 import { StakeMoves } from "./stakes.ts";
 import { Store } from "./store.ts";
-import { eventText, orderText } from "./texts.ts";
+import { eventText, rowText } from "./texts.ts";
 import type { World } from "./world.ts";
 import { type Writes, writesOf } from "./writes.ts";
 
@@ -265,7 +265,7 @@ export class Journal {
     const facts = [
       order.seq,
       order.state.kind,
-      orderText(order),
+      rowText(order),
       deadline(order),
       (numberOf(order) ?? order.loose?.found)?.activationId ?? null,
       order.endedAt,

@@ -220,6 +220,10 @@ const MIGRATIONS: readonly string[] = [
   UPDATE orders SET state = json_set(state, '$.terms.invoice', '')
     WHERE iif(json_valid(state), state ->> '$.payment' IS NOT NULL AND state ->> '$.terms.invoice' <> '', FALSE);
   `,
+  `
+  -- From here on the row of an order that has only opened has no state (ADR 38), which older programs could not read. Rows that have one keep it.
+  SELECT 1;
+  `,
 ];
 
 /** The order in the index of payment hashes (`payment-hashes.ts`) whose hash begins like the statement's first parameter. */

@@ -5,7 +5,7 @@ import type { OrderEvent } from "../order/events.ts";
 import { type Stake, stakeOf } from "../order/stake.ts";
 import type { Kind, Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";
-import { parseEvent, parseOrder, readableOrder } from "./texts.ts";
+import { parseEvent, parseOrder, readableOrder, STATE } from "./texts.ts";
 import type { Millis } from "./world.ts";
 
 export interface StoredMessage {
@@ -45,7 +45,7 @@ export function keptStakes(db: Database): StakeSum[] {
 /** The same from the orders themselves: reads each that is not over. Rows that make no sense are left out. */
 export function countedStakes(db: Database): StakeSum[] {
   const sums = new Map<Kind, StakeSum>();
-  const rows = db.prepare<State, []>("SELECT state FROM orders WHERE kind NOT IN ('lapsed', 'done')");
+  const rows = db.prepare<State, []>(`SELECT ${STATE} FROM orders WHERE kind NOT IN ('lapsed', 'done')`);
   for (const { state } of rows.iterate()) {
     const stake = readableStake(state);
     if (!stake) continue;
@@ -95,7 +95,7 @@ export class Store {
 
   constructor(db: Database) {
     this.db = db;
-    this.#byId = db.prepare("SELECT state FROM orders WHERE id = ?");
+    this.#byId = db.prepare(`SELECT ${STATE} FROM orders WHERE id = ?`);
     this.#byActivation = db.prepare("SELECT id FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1");
     this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
     this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");
@@ -250,7 +250,7 @@ export class Store {
   waitingForAPerson(limit: number): Order[] {
     return this.db
       .query<State, [number]>(
-        "SELECT state FROM orders WHERE attention_since IS NOT NULL ORDER BY attention_since LIMIT ?",
+        `SELECT ${STATE} FROM orders WHERE attention_since IS NOT NULL ORDER BY attention_since LIMIT ?`,
       )
       .all(limit)
       .map((row) => parseOrder(row.state));

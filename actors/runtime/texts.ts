@@ -1,22 +1,34 @@
 /**
  * Orders and events as they are written down, and read again. Of the policy that is frozen into an order only what differs from `USUAL_POLICY` is
- * written: it stands in each version of its row and in the event that opened it, and would be a fifth of both.
+ * written: it stands in each version of its row and in the event that opened it, and would be a fifth of both. The row of an order that has only
+ * opened has no text: the event beside it says the same (ADR 38).
  */
 import type { OrderEvent } from "../order/events.ts";
+import { evolve } from "../order/evolve.ts";
 import { type Policy, USUAL_POLICY } from "../order/policy.ts";
 import type { Order } from "../order/state.ts";
 import type { Terms } from "../order/terms.ts";
 
 export const orderText = (order: Order): string => JSON.stringify(writtenMembers(order));
 
+/** What the column `state` of an order's row holds. To be read with `STATE`. */
+export const rowText = (order: Order): string =>
+  order.seq === 1 && order.state.kind === "unpaid" ? "" : orderText(order);
+
+/** In a SELECT from `orders`: the text of an order, from its row or from the event that opened it. Rows of paid orders and of those that are over have one. */
+export const STATE =
+  "iif(orders.state = '' AND orders.seq = 1, (SELECT body FROM events WHERE order_id = orders.id AND seq = 1), orders.state) AS state";
+
 /**
  * The order, in the present shape whatever version wrote it. There is one version so far.
- * @throws Error for a text that is none
+ * @param text of an order, or of the event that opened it
+ * @throws Error for a text that is neither
  */
 export function parseOrder(text: string): Order {
-  const order = JSON.parse(text) as Order;
-  if (order.v !== 1) throw new Error(`Order of unknown version ${String(order.v)}`);
-  return readMembers(order);
+  const written = JSON.parse(text) as (Order & { readonly type?: never }) | (OrderEvent & { readonly type: "Opened" });
+  if (written.type === "Opened") return evolve(null, readEvent(written));
+  if (written.v !== 1) throw new Error(`Order of unknown version ${String(written.v)}`);
+  return readMembers(written);
 }
 
 /** The order, or null for a row that makes no sense: it is set aside when its turn comes, and must not stand in the way of the rest. */
@@ -41,7 +53,10 @@ export function eventText(event: OrderEvent): string {
 
 /** @throws Error for a text that is no JSON */
 export function parseEvent(text: string): OrderEvent {
-  const event = JSON.parse(text) as OrderEvent;
+  return readEvent(JSON.parse(text) as OrderEvent);
+}
+
+function readEvent(event: OrderEvent): OrderEvent {
   switch (event?.type) {
     case "Opened":
       return { ...event, terms: readTerms(event.terms) };

@@ -10,7 +10,7 @@ import { DEFAULT_POLICY } from "../../actors/order/policy.ts";
 import type { Terms } from "../../actors/order/terms.ts";
 import { Journal, type Transition } from "../../actors/runtime/journal.ts";
 import { configure } from "../../actors/runtime/schema.ts";
-import { eventText, orderText } from "../../actors/runtime/texts.ts";
+import { eventText, rowText } from "../../actors/runtime/texts.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { newOrderId } from "../../src/orders/order-id.ts";
 import { newFolder } from "../product.ts";
@@ -82,7 +82,7 @@ function floor(path: string) {
   const event = db.prepare("INSERT INTO events VALUES (?, ?, ?)");
   const write = db.transaction((group: readonly Transition[]) => {
     for (const { order: one, events } of group) {
-      order.run(one.id, one.terms.paymentHash, orderText(one), one.terms.invoiceExpiresAt);
+      order.run(one.id, one.terms.paymentHash, rowText(one), one.terms.invoiceExpiresAt);
       for (const [index, body] of events.entries()) event.run(one.id, index, eventText(body));
     }
   });

@@ -161,6 +161,8 @@ describe("a finding", () => {
       idOf("delivered"),
     ],
     ["all events gone", "journal", "delivered", "DELETE FROM events WHERE order_id = ?", idOf("delivered")],
+    ["the only event gone", "journal", "unpaid", "DELETE FROM events WHERE order_id = ?", idOf("unpaid")],
+    ["a text that is gone", "journal", "waiting", "UPDATE orders SET state = '' WHERE id = ?", idOf("waiting")],
     [
       "an event that was changed",
       "journal",
@@ -243,7 +245,7 @@ describe("a finding", () => {
       "an unpaid order with the payment hash of another",
       "claims",
       "unpaid",
-      `UPDATE orders SET payment_hash = '${hashOf("waiting")}', state = json_replace(state, '$.terms.paymentHash', '${hashOf("waiting")}') WHERE id = ?`,
+      `UPDATE orders SET payment_hash = '${hashOf("waiting")}' WHERE id = ?`,
       idOf("unpaid"),
     ],
     ["a claim of no order", "claims", null, "INSERT INTO claims VALUES ('idempotency_key', 'k', 'a', NULL, 1)"],
@@ -279,7 +281,14 @@ describe("a finding", () => {
     ["sats owed by an order that is over", "ledger", "completed", set("owedMsats", "5"), idOf("completed")],
     ["a refund without proof", "ledger", "refunded", set("refund.preimage", "'00'"), idOf("refunded")],
     ["a number without a payment", "ledger", "waiting", set("payment", "NULL"), idOf("waiting")],
-    ["an invoice of another node", "binding", "unpaid", set("terms.node", "'02ff'"), idOf("unpaid")],
+    ["an invoice of another node", "binding", "waiting", set("terms.node", "'02ff'"), idOf("waiting")],
+    [
+      "an invoice of another node, that nobody has paid",
+      "binding",
+      "unpaid",
+      "UPDATE events SET body = json_set(body, '$.terms.node', '02ff') WHERE order_id = ?",
+      idOf("unpaid"),
+    ],
     [
       "an order that was set aside",
       "quarantine",

@@ -267,7 +267,9 @@ describe("after a restore", () => {
 
   const doubted = () =>
     lives.journal.db
-      .query<{ id: string }, []>("SELECT id FROM orders WHERE state ->> '$.doubtSince' IS NOT NULL ORDER BY id")
+      .query<{ id: string }, []>(
+        "SELECT id FROM orders WHERE state <> '' AND state ->> '$.doubtSince' IS NOT NULL ORDER BY id",
+      )
       .all()
       .map(({ id }) => id);
 

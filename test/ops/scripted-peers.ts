@@ -2,7 +2,7 @@
 import { msats } from "../../actors/order/money.ts";
 import type { Order } from "../../actors/order/state.ts";
 import { numberOf } from "../../actors/order/state.ts";
-import { parseOrder } from "../../actors/runtime/texts.ts";
+import { parseOrder, STATE } from "../../actors/runtime/texts.ts";
 import type { LightningNode, MayPay, NodeHistory, NodeInfo, Outgoing, Receipt } from "../../src/lightning/port.ts";
 import { NodeUnavailable } from "../../src/lightning/port.ts";
 import type { OpenPeers } from "../../src/ops/doctor.ts";
@@ -31,7 +31,7 @@ export class ScriptedPeers {
   constructor({ world, journal }: Lives) {
     this.#world = world;
     const books = new OurBooks(journal.db);
-    for (const { state } of journal.db.query<{ state: string }, []>("SELECT state FROM orders").all()) {
+    for (const { state } of journal.db.query<{ state: string }, []>(`SELECT ${STATE} FROM orders`).all()) {
       const order = parseOrder(state);
       const { payment, refund, terms } = order;
       if (payment) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { msats } from "../../actors/order/money.ts";
 import { JournalUnavailable } from "../../actors/runtime/journal.ts";
+import { orderText } from "../../actors/runtime/texts.ts";
 import { SETTLEMENT_CURSOR, saveCursor, settle } from "../../src/orders/settle.ts";
 import { type BrittleDatabase, hashOf, idOf, PRICE_SATS, startEngine } from "../actors/runtime/engine.ts";
 import { failureOf } from "../support/manual-world.ts";
@@ -67,7 +68,7 @@ describe("a settlement", () => {
   test("of an order that is set aside does not hold up those of all others", async () => {
     const { open, settle: take, order, db, crashes } = settling();
     await open(1);
-    db.run("UPDATE orders SET seq = seq + 10 WHERE id = ?", [idOf(1)]);
+    db.run("UPDATE orders SET seq = seq + 10, state = ? WHERE id = ?", [orderText(order(1)), idOf(1)]);
     for (let crash = 0; crash < 4; crash++) expect(await failureOf(take(1))).toBeInstanceOf(Error);
     expect(crashes.at(-1)?.quarantined).toBe(true);
     await take(1);

@@ -1,7 +1,7 @@
 /** What the lost books knew, held against what was done after them: nothing a second time, and nothing for somebody else. */
 import type { Database } from "bun:sqlite";
 import type { Order } from "../../actors/order/state.ts";
-import { parseOrder } from "../../actors/runtime/texts.ts";
+import { parseOrder, STATE } from "../../actors/runtime/texts.ts";
 import { examine } from "../../src/ops/doctor/examine.ts";
 import { OurBooks } from "../../src/ops/peers/books.ts";
 import type { Decision } from "../../src/ops/peers/decide.ts";
@@ -91,7 +91,7 @@ export class Oracle {
 const CHARGED = 6;
 
 function orderOf(db: Database, id: string): Order | null {
-  const row = db.query<{ state: string }, [string]>("SELECT state FROM orders WHERE id = ?").get(id);
+  const row = db.query<{ state: string }, [string]>(`SELECT ${STATE} FROM orders WHERE id = ?`).get(id);
   return row && parseOrder(row.state);
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { OrderEvent } from "../../actors/order/events.ts";
 import { status } from "../../actors/order/status.ts";
 import { Store } from "../../actors/runtime/store.ts";
-import { parseOrder } from "../../actors/runtime/texts.ts";
+import { parseOrder, STATE } from "../../actors/runtime/texts.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { loadConfig } from "../../src/config.ts";
 import { runDoctor } from "../../src/ops/doctor.ts";
@@ -44,7 +44,7 @@ export async function audit({ dataDir, booksFile, purchases, downtimes, now }: A
     if (line !== "ok") say(`integrity check: ${line}`);
   }
   const orders = db
-    .query<{ state: string }, []>("SELECT state FROM orders")
+    .query<{ state: string }, []>(`SELECT ${STATE} FROM orders`)
     .all()
     .map(({ state }) => parseOrder(state));
   const histories = new Map(

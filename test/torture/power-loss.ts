@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal } from "../../actors/runtime/journal.ts";
-import { orderText, parseEvent } from "../../actors/runtime/texts.ts";
+import { parseEvent, rowText } from "../../actors/runtime/texts.ts";
 import { RealWorld } from "../../actors/runtime/world.ts";
 import { Chance } from "../simulation/chance.ts";
 import { doctorSays } from "./audit.ts";
@@ -131,7 +131,7 @@ function needsAtTheEnd(town: Town, path: string): Reference {
   return {
     needs: town.heard.purchases.flatMap((purchase) => needsOf(purchase, folded.get(purchase.orderId) ?? [])),
     events,
-    states: new Map([...folded].map(([id, states]) => [id, states.map((state) => orderText(state))])),
+    states: new Map([...folded].map(([id, states]) => [id, states.map((state) => rowText(state))])),
   };
 }
 

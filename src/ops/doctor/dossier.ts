@@ -1,5 +1,6 @@
 /** Everything the database says about one order, read on one snapshot; and the walk over all orders, page by page. */
 import type { Database } from "bun:sqlite";
+import { STATE } from "../../../actors/runtime/texts.ts";
 import { snapshot } from "./database.ts";
 import { type EventRow, type Replayed, replayRows } from "./replayed.ts";
 
@@ -39,8 +40,7 @@ export interface Dossier {
 /** Orders read on one snapshot: a few milliseconds, so that the server's log can be truncated in between. */
 const PAGE = 200;
 
-const COLUMNS =
-  "id, seq, kind, state, payment_hash, unindexed, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since";
+const COLUMNS = `id, seq, kind, ${STATE}, payment_hash, unindexed, created_at, invoice_expires_at, due, activation_id, ended_at, attention_since`;
 
 /**
  * Examines every order once, in order of their ids, however large the database. Orders that are opened meanwhile may be

@@ -2,7 +2,7 @@
 import type { Database } from "bun:sqlite";
 import type { Order } from "../../../actors/order/state.ts";
 import { PaymentHashes } from "../../../actors/runtime/payment-hashes.ts";
-import { parseEvent, parseOrder } from "../../../actors/runtime/texts.ts";
+import { parseEvent, parseOrder, STATE } from "../../../actors/runtime/texts.ts";
 import { iso } from "../../../actors/runtime/world.ts";
 import { readInvoice } from "../../lightning/bolt11.ts";
 import type { Network } from "../../lightning/port.ts";
@@ -68,7 +68,7 @@ interface Row {
   readonly until: number | null;
 }
 
-const BY_ID = "SELECT state, NULL AS until FROM orders WHERE id = ?";
+const BY_ID = `SELECT ${STATE}, NULL AS until FROM orders WHERE id = ?`;
 
 function lookUp(db: Database, { kind, value }: Exclude<Search, { kind: "unknown" }>): Hit | null {
   const one = (sql: string, key = value): Row | null => db.query<Row, [string]>(sql).get(key);

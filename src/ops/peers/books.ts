@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite";
 import type { Order } from "../../../actors/order/state.ts";
 import { PaymentHashes } from "../../../actors/runtime/payment-hashes.ts";
 import { META_BACKUP, META_RESTORED } from "../../../actors/runtime/schema.ts";
-import { parseEvent, readableOrder } from "../../../actors/runtime/texts.ts";
+import { parseEvent, readableOrder, STATE } from "../../../actors/runtime/texts.ts";
 import type { Millis } from "../../../actors/runtime/world.ts";
 
 /** A number that an order had, as its events tell. */
@@ -60,7 +60,7 @@ export class OurBooks {
   }
 
   byId(id: string): Order | null {
-    return this.#one("SELECT state FROM orders WHERE id = ?", id);
+    return this.#one(`SELECT ${STATE} FROM orders WHERE id = ?`, id);
   }
 
   byPaymentHash(hash: string): Order | null {

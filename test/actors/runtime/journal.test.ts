@@ -155,9 +155,9 @@ describe("one transition of a group", () => {
     const { world, journal } = memory();
     const odd = opening(1, world.now());
     // As from a mistake in the rules: JSON cannot hold it.
-    const terms = { ...odd.order.terms, createdAt: 1n as unknown as number };
+    const [event] = odd.events;
     const results = Promise.all([
-      journal.commit({ ...odd, order: { ...odd.order, terms } }),
+      journal.commit({ ...odd, events: [{ ...event, at: 1n }] as unknown as typeof odd.events }),
       journal.commit(opening(2, world.now())),
     ]);
     await world.turn();

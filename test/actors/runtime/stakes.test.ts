@@ -9,7 +9,8 @@ import type { EffectKind } from "../../../actors/order/effects.ts";
 import { msats } from "../../../actors/order/money.ts";
 import { Journal } from "../../../actors/runtime/journal.ts";
 import { migrate } from "../../../actors/runtime/schema.ts";
-import { countedStakes, keptStakes, type StakeSum } from "../../../actors/runtime/store.ts";
+import { countedStakes, keptStakes, type StakeSum, Store } from "../../../actors/runtime/store.ts";
+import { orderText } from "../../../actors/runtime/texts.ts";
 import { Reservations } from "../../../src/orders/reservations.ts";
 import { Inbox } from "../../../src/provider/inbox.ts";
 import { Chance } from "../../simulation/chance.ts";
@@ -264,6 +265,12 @@ describe("the sums by kind", () => {
 
 describe("a database of version 6", () => {
   const backToVersion6 = (db: Database): void => {
+    const ids = db.query<{ id: string }, []>("SELECT id FROM orders WHERE state = ''").all();
+    const store = new Store(db);
+    for (const { id } of ids) {
+      const order = store.order(id);
+      if (order) db.run("UPDATE orders SET state = ? WHERE id = ?", [orderText(order), id]);
+    }
     for (const sql of ["DROP TABLE stakes", "DROP INDEX orders_watched", "DROP INDEX orders_buying"]) db.run(sql);
     db.run("DROP INDEX orders_served");
     db.run("ALTER TABLE intents DROP COLUMN told_at");

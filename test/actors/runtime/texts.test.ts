@@ -1,8 +1,8 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import { DEFAULT_POLICY, USUAL_POLICY } from "../../../actors/order/policy.ts";
-import { eventText, orderText, parseEvent, parseOrder, readableOrder } from "../../../actors/runtime/texts.ts";
-import { opening, startEngine } from "./engine.ts";
+import { eventText, orderText, parseEvent, parseOrder, readableOrder, STATE } from "../../../actors/runtime/texts.ts";
+import { destinationOf, idOf, opening, startEngine } from "./engine.ts";
 
 const orderWith = (policy: Partial<typeof DEFAULT_POLICY>) =>
   opening(1, 1_000, { terms: { policy: { ...DEFAULT_POLICY, ...policy } } });
@@ -59,6 +59,58 @@ test("rows and events are written so", async () => {
   expect(column("SELECT body ->> '$.terms.policy' AS policy FROM events WHERE type = 'Opened'")).toEqual([
     { policy: "{}" },
   ]);
+});
+
+describe("the row of an order", () => {
+  const texts = ({ db }: ReturnType<typeof startEngine>) =>
+    db.query<{ state: string }, []>("SELECT state FROM orders").values().flat();
+
+  test("that has only opened has no text: the event says the same", async () => {
+    const engine = startEngine();
+    const options = { destination: destinationOf(1, engine.world.now() + 1) };
+    const { order, events } = opening(1, engine.world.now(), options);
+    await engine.open(1, options);
+    expect(texts(engine)).toEqual([""]);
+    engine.supervisor.evict(idOf(1));
+    expect(engine.supervisor.read(idOf(1))).toStrictEqual(order);
+    expect(events.map(eventText).map(parseOrder)).toStrictEqual([order]);
+    expect(engine.isReplayable(1)).toBe(true);
+  });
+
+  test("has one from its next step on, also while it is unpaid", async () => {
+    const engine = startEngine();
+    await engine.open(1);
+    await engine.tell(1, { type: "PreimageShown" });
+    expect(engine.order(1)).toMatchObject({ provenAt: engine.world.now(), state: { kind: "unpaid" } });
+    expect(texts(engine)).toEqual([orderText(engine.order(1))]);
+    expect(engine.isReplayable(1)).toBe(true);
+  });
+
+  test("of an older version has a text, and is read the same", async () => {
+    const engine = startEngine();
+    await engine.open(1);
+    const order = engine.order(1);
+    engine.db.run("UPDATE orders SET state = ?", [orderText(order)]);
+    expect(engine.order(1)).toStrictEqual(order);
+    await engine.pay(1);
+    expect(engine.isReplayable(1)).toBe(true);
+  });
+
+  test("that lost its text later is nobody's, not the order as it opened", async () => {
+    const engine = startEngine();
+    await engine.withNumber(1);
+    engine.db.run("UPDATE orders SET state = ''");
+    expect(() => engine.order(1)).toThrow();
+    const read = engine.db.query<{ state: string }, []>(`SELECT ${STATE} FROM orders`).get();
+    expect(read).toEqual({ state: "" });
+  });
+
+  test("that has only opened is shown to a person when it was set aside", async () => {
+    const engine = startEngine();
+    await engine.open(1);
+    engine.db.run("UPDATE orders SET attention_since = 1");
+    expect(engine.store.waitingForAPerson(5)).toStrictEqual([engine.order(1)]);
+  });
 });
 
 test("an order of an older version, with the whole policy or without a cap for the fee, reads the same", () => {

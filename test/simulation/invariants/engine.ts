@@ -4,7 +4,7 @@ import { deadline, type Kind } from "../../../actors/order/state.ts";
 import { status } from "../../../actors/order/status.ts";
 import { withSharedHash } from "../../../actors/runtime/payment-hashes.ts";
 import { countedStakes, keptStakes, type StakeSum } from "../../../actors/runtime/store.ts";
-import { parseOrder } from "../../../actors/runtime/texts.ts";
+import { parseOrder, STATE } from "../../../actors/runtime/texts.ts";
 import { same } from "../same.ts";
 import { type Evidence, type Invariant, Violation } from "./invariant.ts";
 
@@ -48,7 +48,7 @@ interface Row {
 }
 
 const rowsOf = ({ db }: Evidence): Row[] =>
-  db.query<Row, []>("SELECT id, seq, kind, state, due, unindexed FROM orders").all();
+  db.query<Row, []>(`SELECT id, seq, kind, ${STATE}, due, unindexed FROM orders`).all();
 
 export const replays: Invariant = {
   says: "Replaying the events gives the stored state",

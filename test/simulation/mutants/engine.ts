@@ -143,6 +143,21 @@ export const ENGINE: readonly Mutant[] = [
     edits: [{ file: SUPERVISOR, find: "if (busy) return busy;", replace: "void busy;" }],
   },
   {
+    name: "no unpaid order has a text",
+    plants:
+      "The row of an unpaid order has no text, also when more happened to it than that it opened: it is read as it was then.",
+    breaks: [19, 22],
+    first: "crashes",
+    edits: [
+      {
+        file: "actors/runtime/texts.ts",
+        find: 'order.seq === 1 && order.state.kind === "unpaid"',
+        replace: 'order.state.kind === "unpaid"',
+      },
+      { file: "actors/runtime/texts.ts", find: "orders.state = '' AND orders.seq = 1", replace: "orders.state = ''" },
+    ],
+  },
+  {
     name: "a packed order outlives its next step",
     plants: "An order that is woken from what was packed of it stays packed, and later wakes as it was then.",
     breaks: [18, 20],
