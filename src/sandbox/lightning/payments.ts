@@ -149,7 +149,7 @@ export class Payments {
   #initiate({ invoice, bolt11, valueMsat }: Outgoing, fee: number, fault: Fault | null): PaymentRow {
     const now = Math.floor(this.#world.now());
     // A payment that failed before is initialised anew under a new index, as in lnd.
-    this.#books.db.run(
+    this.#books.write(
       `INSERT OR REPLACE INTO ln_payments (payment_index, hash, bolt11, payee, secret, value_msat, fee_msat, created_ms,
        status, failure_reason, resolve_ms, resolve)
        VALUES ((SELECT coalesce(max(payment_index), 0) + 1 FROM ln_payments), ?, ?, ?, ?, ?, ?, ?,
@@ -182,7 +182,7 @@ export class Payments {
   }
 
   #finish(hash: string, status: PaymentRow["status"], reason: FailureReason, preimage: string | null): PaymentRow {
-    this.#books.db.run(
+    this.#books.write(
       "UPDATE ln_payments SET status = ?, failure_reason = ?, preimage = ?, resolved_ms = ? WHERE hash = ?",
       [status, reason, preimage, Math.floor(this.#world.now()), hash],
     );

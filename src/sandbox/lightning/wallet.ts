@@ -93,7 +93,7 @@ export class Wallet {
       ...(input.descriptionHash !== undefined && { descriptionHash: input.descriptionHash }),
       finalCltv: DEFAULT_FINAL_CLTV,
     });
-    this.#books.db.run("INSERT INTO ln_wallet_invoices VALUES (?, ?, ?, ?, ?, 0)", [
+    this.#books.write("INSERT INTO ln_wallet_invoices VALUES (?, ?, ?, ?, ?, 0)", [
       paymentHash,
       bytesToHex(preimage),
       secret,
@@ -136,7 +136,7 @@ export class Wallet {
   receive(hash: string, amountMsat: number): string {
     const row = this.#ownInvoice(hash);
     if (!row) throw new TypeError("Received for an invoice that was never made");
-    this.#books.db.run("UPDATE ln_wallet_invoices SET paid = 1 WHERE hash = ?", [hash]);
+    this.#books.write("UPDATE ln_wallet_invoices SET paid = 1 WHERE hash = ?", [hash]);
     this.#books.move("wallet", amountMsat);
     this.#enter(hash, amountMsat, "in");
     return row.preimage;
@@ -165,10 +165,12 @@ export class Wallet {
   }
 
   #enter(hash: string, amountMsat: number, direction: "in" | "out"): void {
-    this.#books.db.run(
-      "INSERT INTO ln_wallet_payments (hash, amount_msat, direction, settled_ms) VALUES (?, ?, ?, ?)",
-      [hash, amountMsat, direction, Math.floor(this.#world.now())],
-    );
+    this.#books.write("INSERT INTO ln_wallet_payments (hash, amount_msat, direction, settled_ms) VALUES (?, ?, ?, ?)", [
+      hash,
+      amountMsat,
+      direction,
+      Math.floor(this.#world.now()),
+    ]);
   }
 }
 

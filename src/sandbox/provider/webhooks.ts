@@ -34,7 +34,9 @@ export class Webhooks {
   readonly #faults: Faults;
   readonly #urls: () => readonly string[];
   readonly #changed: () => void;
-  /** Deliveries under way, by id; their row has no due time meanwhile. */
+  /** Queued to be sent at once, and not begun. Like those under way they have no due time in the books. */
+  #fresh: number[] = [];
+  /** Deliveries under way, by id. */
   readonly #inFlight = new Map<number, Promise<void>>();
   /** Deliveries that must be through before the answer to a buy goes out. */
   readonly #urgent = new Set<number>();
@@ -58,7 +60,7 @@ export class Webhooks {
     const fault = options.urgent ? null : this.#takeFault(["duplicate_webhook", "late_webhook", "lost_webhook"]);
     if (fault === "lost_webhook") return;
     const copies = fault === "duplicate_webhook" ? 2 : 1;
-    const dueAt = this.#world.now() + (fault === "late_webhook" ? LATE_MS : 0);
+    const dueAt = fault === "late_webhook" ? this.#world.now() + LATE_MS : null;
     const body = JSON.stringify(event(activation, message));
     for (const url of this.#urls()) {
       for (let copy = 0; copy < copies; copy++) {
@@ -77,14 +79,8 @@ export class Webhooks {
   send(): void {
     if (this.#stopped) return;
     const room = MAX_IN_FLIGHT - this.#inFlight.size;
-    if (room <= 0) return;
-    const next = this.nextDue();
-    if (next === null || next > this.#world.now()) return;
-    const due = this.#books.db
-      .query<Delivery, [number, number]>("SELECT * FROM provider_webhooks WHERE dueAt <= ? ORDER BY dueAt, id LIMIT ?")
-      .all(this.#world.now(), room);
-    for (const delivery of due) {
-      this.#setDue(delivery.id, null);
+    const due = this.#takeDue(room);
+    for (const delivery of [...due, ...this.#takeFresh(room - due.length)]) {
       const sent = this.#deliver(delivery).finally(() => this.#inFlight.delete(delivery.id));
       this.#inFlight.set(delivery.id, sent);
       void sent.then(this.#changed);
@@ -112,11 +108,27 @@ export class Webhooks {
     this.#stopped = true;
   }
 
+  #takeDue(room: number): Delivery[] {
+    const next = this.nextDue();
+    if (next === null || next > this.#world.now()) return [];
+    const due = this.#books.db
+      .query<Delivery, [number, number]>("SELECT * FROM provider_webhooks WHERE dueAt <= ? ORDER BY dueAt, id LIMIT ?")
+      .all(this.#world.now(), room);
+    for (const { id } of due) this.#setDue(id, null);
+    return due;
+  }
+
+  /** What was undone with the step that queued it is not there any more. */
+  #takeFresh(room: number): Delivery[] {
+    if (this.#fresh.length === 0) return [];
+    const row = this.#books.db.query<Delivery, [number]>("SELECT * FROM provider_webhooks WHERE id = ?");
+    return this.#fresh.splice(0, room).flatMap((id) => row.get(id) ?? []);
+  }
+
   async #deliver({ id, url, body, attempts }: Delivery): Promise<void> {
     const accepted = await this.#post(url, body);
     if (this.#stopped) return;
     if (accepted || attempts >= MAX_RETRIES) {
-      this.#nextDue = undefined;
       this.#books.db.query("DELETE FROM provider_webhooks WHERE id = ?").run(id);
       return;
     }
@@ -142,14 +154,17 @@ export class Webhooks {
     }
   }
 
-  #queue(url: string, body: string, dueAt: Millis): number | null {
+  /** @param dueAt null is at once */
+  #queue(url: string, body: string, dueAt: Millis | null): number | null {
     const queued = this.#books.db.query<{ n: number }, []>("SELECT count(*) AS n FROM provider_webhooks").get()?.n ?? 0;
     if (queued >= MAX_QUEUED) return null;
-    this.#nextDue = undefined;
     const { lastInsertRowid } = this.#books.db
       .query("INSERT INTO provider_webhooks (url, body, dueAt) VALUES (?, ?, ?)")
       .run(url, body, dueAt);
-    return Number(lastInsertRowid);
+    const id = Number(lastInsertRowid);
+    if (dueAt === null) this.#fresh.push(id);
+    else this.#nextDue = undefined;
+    return id;
   }
 
   #setDue(id: number, dueAt: Millis | null): void {
