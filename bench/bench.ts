@@ -63,7 +63,7 @@ const ROWS: Readonly<Record<string, () => Promise<Row>>> = {
   catalog: () => catalog(extent),
   restart: () => restart(sizes),
   resident: () => resident({ awake: quick ? 20_000 : 100_000, stored: most }),
-  journal: () => journal({ groups: 2, rounds: quick ? 5 : 25, stored: most }),
+  journal: () => journal({ groups: 2, rounds: quick ? 5 : 75, stored: most }),
   deadlines: () =>
     deadlines(quick ? { armed: 10_000, seconds: 2, rounds: 1 } : { armed: 100_000, seconds: 10, rounds: 3 }),
   growth: () => growth(extent, most),
