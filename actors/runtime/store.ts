@@ -96,7 +96,7 @@ export class Store {
   constructor(db: Database) {
     this.db = db;
     this.#byId = db.prepare(`SELECT ${STATE} FROM orders WHERE id = ?`);
-    this.#byActivation = db.prepare("SELECT id FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1");
+    this.#byActivation = db.prepare("SELECT id FROM orders WHERE activation_id = ? ORDER BY rowid DESC LIMIT 1");
     this.#due = db.prepare("SELECT id FROM orders WHERE due <= ? ORDER BY due LIMIT ?");
     this.#nextDue = db.prepare("SELECT due FROM orders WHERE due IS NOT NULL ORDER BY due LIMIT 1");
     this.#pausedSinceAfter = db.prepare(
@@ -122,7 +122,7 @@ export class Store {
     return orNull(this.#byId.get(id));
   }
 
-  /** The last order that had this number. */
+  /** The last order that had this number: rows lie as orders opened, and so do those of one number in the index. */
   idByActivation(activationId: string): OrderId | null {
     return this.#byActivation.get(activationId)?.id ?? null;
   }

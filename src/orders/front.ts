@@ -5,7 +5,7 @@ import type { Order } from "../../actors/order/state.ts";
 import type { OrderId } from "../../actors/order/terms.ts";
 import { MailboxFull, Quarantined } from "../../actors/runtime/actor.ts";
 import { JournalUnavailable } from "../../actors/runtime/journal.ts";
-import type { Store } from "../../actors/runtime/store.ts";
+import type { Store, StoredMessage } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
 import { iso, type Millis, type World } from "../../actors/runtime/world.ts";
 import { challengeHeader } from "../l402/challenge.ts";
@@ -46,6 +46,8 @@ export class Front implements OrderDesk {
   readonly #options: FrontOptions;
   /** How orders looked, from and until when. */
   readonly #views = new WeakMap<Order, { readonly view: OrderView; readonly from: Millis; readonly until: Millis }>();
+  /** Texts of orders that are not over, by the list of their ids: a step that brings none hands the same list on. */
+  readonly #texts = new WeakMap<Order["messageIds"], readonly StoredMessage[]>();
 
   readonly #owners: Owners;
 
@@ -242,15 +244,23 @@ export class Front implements OrderDesk {
 
   /** A step makes another `Order`, so the same one looks the same until a time in it has passed, or until the texts of one that is over are erased. */
   #viewOf(order: Order): OrderView {
-    const { world, store, limits } = this.#options;
+    const { world, limits } = this.#options;
     const now = world.now();
     const known = this.#views.get(order);
     if (known && known.from <= now && now < known.until) return known.view;
-    const hasMessages = order.messageIds.length > 0;
-    const view = viewOf(order, hasMessages ? store.messages(order.id) : [], now, limits);
-    const isErasable = hasMessages && order.endedAt !== null;
-    if (!isErasable) this.#views.set(order, { view, from: now, until: looksTheSameUntil(order, now, limits) });
+    const view = viewOf(order, this.#textsOf(order), now, limits);
+    if (!isErasable(order)) this.#views.set(order, { view, from: now, until: looksTheSameUntil(order, now, limits) });
     return view;
+  }
+
+  #textsOf(order: Order): readonly StoredMessage[] {
+    const { id, messageIds } = order;
+    if (messageIds.length === 0) return [];
+    const { store } = this.#options;
+    if (isErasable(order)) return store.messages(id);
+    const known = this.#texts.get(messageIds) ?? store.messages(id);
+    this.#texts.set(messageIds, known);
+    return known;
   }
 
   #challenge(order: Order, presented?: string): Challenge {
@@ -261,6 +271,9 @@ export class Front implements OrderDesk {
     return { kind: "challenge", orderId: order.id, invoice, macaroon, header, priceSats, paymentHash, expiresAt };
   }
 }
+
+/** Whether it has texts that go without a step. */
+const isErasable = ({ messageIds, endedAt }: Order): boolean => messageIds.length > 0 && endedAt !== null;
 
 const hashOf = (key: string): string => sha256Hex(`idempotency:${key}`);
 

@@ -66,7 +66,7 @@ test("a credential outlives the invoice: an order that was scrubbed still tells 
   expect(front.macaroonOf({ ...bearer, capabilities: new Set(["read"]) })).toBeNull();
 });
 
-test("the texts of a live order are read once for each of its states, those of one that is over each time: they are erased without a step", async () => {
+test("the texts of a live order are read once until more arrive, those of one that is over each time: they are erased without a step", async () => {
   const { order } = opening(1, NOW);
   const number = numberOf(1, NOW);
   let messages = [{ id: "1", code: "123456", text: "Code 123456", sender: "tg", receivedAt: NOW, storedAt: NOW }];
@@ -94,7 +94,11 @@ test("the texts of a live order are read once for each of its states, those of o
   const shown = async () => ((await front.read(bearer)) as OrderView).code;
   expect([await shown(), await shown(), reads]).toEqual(["123456", "123456", 1]);
   current = { ...live, seq: 9 };
-  expect([await shown(), await shown(), reads]).toEqual(["123456", "123456", 2]);
+  expect([await shown(), await shown(), reads]).toEqual(["123456", "123456", 1]);
+  messages = [{ ...messages[0], id: "2", code: "654321" } as (typeof messages)[0], ...messages];
+  current = { ...live, seq: 10, messageIds: ["1", "2"] };
+  expect([((await front.read(bearer)) as OrderView).messages.length, reads]).toEqual([2, 2]);
+  messages = messages.slice(1);
   current = { ...live, endedAt: NOW, state: { kind: "done", as: "completed", number } };
   expect(await shown()).toBe("123456");
   messages = [];

@@ -82,7 +82,7 @@ function lookUp(db: Database, { kind, value }: Exclude<Search, { kind: "unknown"
     case "activation":
       return hit(
         "activation id",
-        one("SELECT state, NULL AS until FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1"),
+        one("SELECT state, NULL AS until FROM orders WHERE activation_id = ? ORDER BY rowid DESC LIMIT 1"),
       );
     case "hash":
       return (

@@ -78,7 +78,7 @@ export class OurBooks {
   }
 
   byActivation(activationId: string): Order | null {
-    return this.#one("SELECT state FROM orders WHERE activation_id = ? ORDER BY created_at DESC LIMIT 1", activationId);
+    return this.#one("SELECT state FROM orders WHERE activation_id = ? ORDER BY rowid DESC LIMIT 1", activationId);
   }
 
   /** Paid orders that are not over, or ended at `since` or later, one after the other in the order of their ids. */
