@@ -5,6 +5,7 @@ import { META_BACKUP, META_RESTORED } from "../../actors/runtime/schema.ts";
 import { iso } from "../../actors/runtime/world.ts";
 import { lockDataDir } from "../../src/lock.ts";
 import { runDoctor } from "../../src/ops/doctor.ts";
+import { OurBooks } from "../../src/ops/peers/books.ts";
 import { hashOf, idOf, Lives, NODE, REFUND_HASH, SECRETS } from "./doctor-life.ts";
 import { ScriptedPeers } from "./scripted-peers.ts";
 
@@ -434,6 +435,12 @@ test.each([
 ])("%s makes no sense and is refused", async (words) => {
   const { code, text } = await doctor(...words.split(" "));
   expect([code, text]).toEqual([2, expect.stringContaining("Usage: doctor")]);
+});
+
+test("books know every order that opened before they were asked the first time", async () => {
+  const books = new OurBooks(lives.journal.db);
+  await lives.open("later");
+  expect(books.byPaymentHash(hashOf("later"))?.id).toBe(idOf("later"));
 });
 
 test("an order whose state is no JSON any more does not keep the others from being compared", async () => {
