@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { GIVEN_BACK, SERVED, type Store } from "../../../actors/runtime/store.ts";
-import { destinationOf, HOUR, MINUTE, startEngine } from "./engine.ts";
+import { destinationOf, HOUR, idOf, MINUTE, startEngine } from "./engine.ts";
 
 const outcomesOf = (store: Store, client: string, since: number, until = Number.MAX_SAFE_INTEGER) => ({
   givenBack: store.givenBackBy(client, since, until),
@@ -47,6 +47,14 @@ test("how a client's orders went: given back without an SMS, or with one, and no
       `INDEX ${index} (opened_by=? AND created_at>? AND created_at<?)`,
     );
   }
+});
+
+test("of the orders that had a number the last is found", async () => {
+  const { store, withNumber, db } = startEngine();
+  for (const n of [1, 2, 3]) await withNumber(n);
+  db.run("UPDATE orders SET activation_id = '7' WHERE id <> ?", [idOf(3)]);
+  expect(store.idByActivation("7")).toBe(idOf(2));
+  expect(store.idByActivation("8")).toBeNull();
 });
 
 test("an order whose refund address is being asked was given back like any other", async () => {

@@ -98,6 +98,36 @@ test("a delivery still owed is sent after a restart", async () => {
   expect(hook.heard.length).toBe(2);
 });
 
+test("a delivery that was under way is sent again after a restart", async () => {
+  const books = new Database(":memory:");
+  const hook = endpoint(() => (hook.heard.length === 1 ? new Promise<Response>(() => {}) : new Response("ok")));
+  const before = openDesk({ books, webhooks: () => [hook.url] });
+  const { phone } = await before.buy();
+  before.peer.deliver({ phoneNumber: phone, text: "code 1111" });
+  while (hook.heard.length === 0) await Bun.sleep(1);
+  before.peer.stop();
+  const after = openDesk({ books, world: new ManualWorld(START + 1_000), webhooks: () => [hook.url] });
+  await after.world.idle();
+  expect(hook.heard.length).toBe(2);
+});
+
+test("of many deliveries no more than 64 are under way, and all are sent", async () => {
+  const answers: (() => void)[] = [];
+  const hook = endpoint(() => new Promise((go) => answers.push(() => go(new Response("ok")))));
+  const urls = Array.from({ length: 70 }, (_, n) => `${hook.url}/${n}`);
+  const { buy, peer, world } = openDesk({ webhooks: () => urls });
+  const { phone } = await buy();
+  peer.deliver({ phoneNumber: phone, text: "code 1111" });
+  while (hook.heard.length < 64) await Bun.sleep(1);
+  await Bun.sleep(50);
+  expect(hook.heard.length).toBe(64);
+  for (const answer of answers.splice(0)) answer();
+  while (hook.heard.length < 70) await Bun.sleep(1);
+  for (const answer of answers.splice(0)) answer();
+  await world.idle();
+  expect(hook.heard.length).toBe(70);
+});
+
 test("a duplicate webhook comes twice, a lost one never", async () => {
   const hook = endpoint();
   const { buy, peer, world, plan, faults } = openDesk({ webhooks: () => [hook.url] });
