@@ -76,8 +76,6 @@ export const GIVEN_BACK = `(kind = 'closing' OR kind = 'resolving' OR kind = 're
   OR (kind = 'done' AND ${ENDED_AS} = 'refunded'))`;
 export const SERVED = `kind = 'done' AND ${ENDED_AS} <> 'refunded'`;
 
-const orNull = (row: State | null): Order | null => (row ? parseOrder(row.state) : null);
-
 export class Store {
   readonly db: Database;
   readonly #byId: Statement<State, [string]>;
@@ -118,8 +116,13 @@ export class Store {
     this.#claim = db.prepare("SELECT order_id, detail, at FROM claims WHERE kind = ? AND value = ?");
   }
 
+  /** @throws Error for a text that is no order's, or another one's: what is told this one would happen to that one. */
   order(id: string): Order | null {
-    return orNull(this.#byId.get(id));
+    const row = this.#byId.get(id);
+    if (!row) return null;
+    const order = parseOrder(row.state);
+    if (order.id !== id) throw new Error("The text of an order is another one's");
+    return order;
   }
 
   /** The last order that had this number: rows lie as orders opened, and so do those of one number in the index. */

@@ -5,9 +5,9 @@ import type { Order } from "../../actors/order/state.ts";
 import type { OrderId } from "../../actors/order/terms.ts";
 import { MailboxFull, Quarantined } from "../../actors/runtime/actor.ts";
 import { JournalUnavailable } from "../../actors/runtime/journal.ts";
-import type { Store, StoredMessage } from "../../actors/runtime/store.ts";
+import type { Store } from "../../actors/runtime/store.ts";
 import type { Supervisor } from "../../actors/runtime/supervisor.ts";
-import { iso, type Millis, type World } from "../../actors/runtime/world.ts";
+import { iso, type World } from "../../actors/runtime/world.ts";
 import { challengeHeader } from "../l402/challenge.ts";
 import type { RootKeys } from "../l402/keys.ts";
 import type { Revocations } from "../l402/revocations.ts";
@@ -21,7 +21,8 @@ import { KEY_TAKEN, type KeyClaim, type Opening } from "./open.ts";
 import { Owners } from "./owners.ts";
 import { isProblem, type Problem, problem } from "./problem.ts";
 import { digestOf } from "./request.ts";
-import { endedLongAgo, looksTheSameUntil, type OrderView, type ViewLimits, viewOf } from "./view.ts";
+import { endedLongAgo, type OrderView, type ViewLimits } from "./view.ts";
+import { Views } from "./views.ts";
 
 /** A replayed purchase of an order that ended longer ago than this means a new one. */
 const REPLAY_GRACE_MS = 60_000;
@@ -44,15 +45,12 @@ export interface FrontOptions {
 
 export class Front implements OrderDesk {
   readonly #options: FrontOptions;
-  /** How orders looked, from and until when. */
-  readonly #views = new WeakMap<Order, { readonly view: OrderView; readonly from: Millis; readonly until: Millis }>();
-  /** Texts of orders that are not over, by the list of their ids: a step that brings none hands the same list on. */
-  readonly #texts = new WeakMap<Order["messageIds"], readonly StoredMessage[]>();
-
+  readonly #views: Views;
   readonly #owners: Owners;
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    this.#views = new Views(options);
     this.#owners = new Owners(options.keys);
   }
 
@@ -232,7 +230,7 @@ export class Front implements OrderDesk {
   }
 
   #view(order: Order, { capabilities }: Bearer): OrderView {
-    const view = this.#viewOf(order);
+    const view = this.#views.of(order);
     // A delegate who may not read gets no code to see: the owner's grace must not start with that.
     const seen = capabilities === "all" || capabilities.has("read");
     if (seen && view.code !== null && order.codeReadAt === null) {
@@ -240,27 +238,6 @@ export class Front implements OrderDesk {
       this.#options.supervisor.tell(order.id, { type: "CodeRead" }).catch(() => {});
     }
     return view;
-  }
-
-  /** A step makes another `Order`, so the same one looks the same until a time in it has passed, or until the texts of one that is over are erased. */
-  #viewOf(order: Order): OrderView {
-    const { world, limits } = this.#options;
-    const now = world.now();
-    const known = this.#views.get(order);
-    if (known && known.from <= now && now < known.until) return known.view;
-    const view = viewOf(order, this.#textsOf(order), now, limits);
-    if (!isErasable(order)) this.#views.set(order, { view, from: now, until: looksTheSameUntil(order, now, limits) });
-    return view;
-  }
-
-  #textsOf(order: Order): readonly StoredMessage[] {
-    const { id, messageIds } = order;
-    if (messageIds.length === 0) return [];
-    const { store } = this.#options;
-    if (isErasable(order)) return store.messages(id);
-    const known = this.#texts.get(messageIds) ?? store.messages(id);
-    this.#texts.set(messageIds, known);
-    return known;
   }
 
   #challenge(order: Order, presented?: string): Challenge {
@@ -271,9 +248,6 @@ export class Front implements OrderDesk {
     return { kind: "challenge", orderId: order.id, invoice, macaroon, header, priceSats, paymentHash, expiresAt };
   }
 }
-
-/** Whether it has texts that go without a step. */
-const isErasable = ({ messageIds, endedAt }: Order): boolean => messageIds.length > 0 && endedAt !== null;
 
 const hashOf = (key: string): string => sha256Hex(`idempotency:${key}`);
 

@@ -35,7 +35,7 @@ export class Webhooks {
   readonly #urls: () => readonly string[];
   readonly #changed: () => void;
   /** Queued to be sent at once, and not begun. Like those under way they have no due time in the books. */
-  #fresh: number[] = [];
+  readonly #fresh = new Set<number>();
   /** Deliveries under way, by id. */
   readonly #inFlight = new Map<number, Promise<void>>();
   /** Deliveries that must be through before the answer to a buy goes out. */
@@ -118,11 +118,13 @@ export class Webhooks {
     return due;
   }
 
-  /** What was undone with the step that queued it is not there any more. */
+  /** What was undone with the step that queued it is not there any more, or another delivery has its id. */
   #takeFresh(room: number): Delivery[] {
-    if (this.#fresh.length === 0) return [];
+    if (this.#fresh.size === 0) return [];
     const row = this.#books.db.query<Delivery, [number]>("SELECT * FROM provider_webhooks WHERE id = ?");
-    return this.#fresh.splice(0, room).flatMap((id) => row.get(id) ?? []);
+    const ids = [...this.#fresh].slice(0, room);
+    for (const id of ids) this.#fresh.delete(id);
+    return ids.flatMap((id) => row.get(id) ?? []);
   }
 
   async #deliver({ id, url, body, attempts }: Delivery): Promise<void> {
@@ -162,7 +164,7 @@ export class Webhooks {
       .query("INSERT INTO provider_webhooks (url, body, dueAt) VALUES (?, ?, ?)")
       .run(url, body, dueAt);
     const id = Number(lastInsertRowid);
-    if (dueAt === null) this.#fresh.push(id);
+    if (dueAt === null) this.#fresh.add(id);
     else this.#nextDue = undefined;
     return id;
   }

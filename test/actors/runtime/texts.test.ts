@@ -1,8 +1,13 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import { DEFAULT_POLICY, USUAL_POLICY } from "../../../actors/order/policy.ts";
 import { eventText, orderText, parseEvent, parseOrder, readableOrder, STATE } from "../../../actors/runtime/texts.ts";
+import { failureOf } from "../../support/manual-world.ts";
 import { destinationOf, idOf, opening, startEngine } from "./engine.ts";
+
+const OPERATING = readFileSync(join(import.meta.dir, "../../../docs/operating.md"), "utf8");
 
 const orderWith = (policy: Partial<typeof DEFAULT_POLICY>) =>
   opening(1, 1_000, { terms: { policy: { ...DEFAULT_POLICY, ...policy } } });
@@ -103,6 +108,36 @@ describe("the row of an order", () => {
     expect(() => engine.order(1)).toThrow();
     const read = engine.db.query<{ state: string }, []>(`SELECT ${STATE} FROM orders`).get();
     expect(read).toEqual({ state: "" });
+  });
+
+  test("that names another order is nobody's: it is set aside under its own id, and the other one stays as it was", async () => {
+    const engine = startEngine();
+    await engine.open(1);
+    await engine.open(2);
+    engine.db.run("UPDATE events SET body = json_set(body, '$.id', ?) WHERE order_id = ?", [idOf(2), idOf(1)]);
+    for (let crash = 0; crash < 4; crash++) expect(await failureOf(engine.pay(1))).toBeInstanceOf(Error);
+    expect([engine.store.isQuarantined(idOf(1)), engine.store.isQuarantined(idOf(2))]).toEqual([true, false]);
+    expect(engine.order(2).payment).toBeNull();
+  });
+
+  test("is let go by the words of the documentation when it was set aside", async () => {
+    const engine = startEngine();
+    await engine.open(1);
+    await engine.withNumber(2);
+    const due = engine.column(2, "due");
+    for (const id of [idOf(1), idOf(2)]) {
+      engine.db.run("INSERT INTO quarantine VALUES (?, 1, 'TypeError')", [id]);
+      engine.db.run("UPDATE orders SET due = NULL, attention_since = 1 WHERE id = ?", [id]);
+    }
+    const [, words] =
+      /sqlite3 "\$DATA_DIR\/orders.sqlite" "(BEGIN; DELETE FROM quarantine [^"]+)"/.exec(OPERATING) ?? [];
+    if (words === undefined) throw new Error("The documentation has other words");
+    for (const id of [idOf(1), idOf(2)]) engine.db.run(words.replaceAll("'ID'", `'${id}'`).replaceAll("\\$", "$"));
+    expect(engine.store.quarantined()).toEqual([]);
+    expect([1, 2].map((n) => [engine.column(n, "due"), engine.column(n, "attention_since")])).toEqual([
+      [null, null],
+      [due, null],
+    ]);
   });
 
   test("that has only opened is shown to a person when it was set aside", async () => {
