@@ -178,6 +178,13 @@ describe("a finding", () => {
       idOf("delivered"),
     ],
     [
+      "an event that holds no order",
+      "journal",
+      "delivered",
+      "UPDATE events SET body = '{\"type\":\"Scrubbed\"}', type = 'Scrubbed' WHERE order_id = ? AND seq = 1",
+      idOf("delivered"),
+    ],
+    [
       "an event of a version to come",
       "journal",
       "delivered",

@@ -48,13 +48,13 @@ export function replayRows(rows: Iterable<EventRow>): Replayed {
     try {
       if (order) for (const { account, unit, amount } of ledgerOf(order, event)) add(sums, account, unit, amount);
       order = evolve(order, event);
+      activationId = (numberOf(order) ?? order.loose?.found)?.activationId ?? activationId;
     } catch (error) {
       // The rule that broke, in the words of the fold; kinds and amounts, scrubbed all the same.
       const why = error instanceof Error ? scrubText(error.message) : "unknown error";
       problems.push(`Event ${row.seq} (${event.type}) cannot follow: ${why}`);
       return { order: null, events, problems, activationId, postings: null };
     }
-    activationId = (numberOf(order) ?? order.loose?.found)?.activationId ?? activationId;
     // A scrubbed order starts anew: its one event stands for all before it, payments included.
     if (event.type === "Scrubbed") complete = order.payment === null;
     else if (row.seq !== order.seq) problems.push(`Event ${row.seq} stands where event ${order.seq} should`);

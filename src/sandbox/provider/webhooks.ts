@@ -121,7 +121,9 @@ export class Webhooks {
   /** What was undone with the step that queued it is not there any more, or another delivery has its id. */
   #takeFresh(room: number): Delivery[] {
     if (this.#fresh.size === 0) return [];
-    const row = this.#books.db.query<Delivery, [number]>("SELECT * FROM provider_webhooks WHERE id = ?");
+    const row = this.#books.db.query<Delivery, [number]>(
+      "SELECT * FROM provider_webhooks WHERE id = ? AND dueAt IS NULL",
+    );
     const ids = [...this.#fresh].slice(0, room);
     for (const id of ids) this.#fresh.delete(id);
     return ids.flatMap((id) => row.get(id) ?? []);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OrderEvent } from "../../../actors/order/events.ts";
 import { DEFAULT_POLICY, USUAL_POLICY } from "../../../actors/order/policy.ts";
+import { SCHEMA_VERSION } from "../../../actors/runtime/schema.ts";
 import { eventText, orderText, parseEvent, parseOrder, readableOrder, STATE } from "../../../actors/runtime/texts.ts";
 import { failureOf } from "../../support/manual-world.ts";
 import { destinationOf, idOf, opening, startEngine } from "./engine.ts";
@@ -76,6 +77,8 @@ describe("the row of an order", () => {
     const { order, events } = opening(1, engine.world.now(), options);
     await engine.open(1, options);
     expect(texts(engine)).toEqual([""]);
+    // Older programs could not read it, and must refuse the database.
+    expect(SCHEMA_VERSION).toBeGreaterThanOrEqual(16);
     engine.supervisor.evict(idOf(1));
     expect(engine.supervisor.read(idOf(1))).toStrictEqual(order);
     expect(events.map(eventText).map(parseOrder)).toStrictEqual([order]);

@@ -109,6 +109,7 @@ test("a delivery that was under way is sent again after a restart", async () => 
   const after = openDesk({ books, world: new ManualWorld(START + 1_000), webhooks: () => [hook.url] });
   await after.world.idle();
   expect(hook.heard.length).toBe(2);
+  expect(books.query("SELECT * FROM provider_webhooks").all()).toEqual([]);
 });
 
 test("of many deliveries no more than 64 are under way, and all are sent", async () => {
