@@ -185,6 +185,8 @@ export function deadline(order: Order): number | null {
   return "due" in state ? state.due : null;
 }
 
+export const isUnpaid = ({ state }: Order): boolean => state.kind === "unpaid";
+
 /** The number that the order holds or held, if any. */
 export function numberOf(order: Order): HeldNumber | null {
   const { state } = order;

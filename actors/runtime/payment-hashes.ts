@@ -4,11 +4,9 @@
  * (ADR 35). Their rows are the truth: a start reads which of them the index lacks.
  */
 import type { Database, Statement } from "bun:sqlite";
-import type { Order } from "../order/state.ts";
+import { isUnpaid, type Order } from "../order/state.ts";
 import type { OrderId } from "../order/terms.ts";
 import { INDEXED_ALIKE } from "./schema.ts";
-
-export const isUnpaid = ({ state }: Order): boolean => state.kind === "unpaid";
 
 /** As much of a hash as the index holds. */
 const beginning = (hash: string): string => hash.slice(0, 16).toLowerCase();

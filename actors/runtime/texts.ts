@@ -6,14 +6,13 @@
 import type { OrderEvent } from "../order/events.ts";
 import { evolve } from "../order/evolve.ts";
 import { type Policy, USUAL_POLICY } from "../order/policy.ts";
-import type { Order } from "../order/state.ts";
+import { isUnpaid, type Order } from "../order/state.ts";
 import type { Terms } from "../order/terms.ts";
 
 export const orderText = (order: Order): string => JSON.stringify(writtenMembers(order));
 
 /** What the column `state` of an order's row holds. To be read with `STATE`. */
-export const rowText = (order: Order): string =>
-  order.seq === 1 && order.state.kind === "unpaid" ? "" : orderText(order);
+export const rowText = (order: Order): string => (order.seq === 1 && isUnpaid(order) ? "" : orderText(order));
 
 /** In a SELECT from `orders`: the text of an order, from its row or from the event that opened it. Rows of paid orders and of those that are over have one. */
 export const STATE =

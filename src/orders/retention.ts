@@ -38,7 +38,7 @@ export const DEFAULT_RETENTION: RetentionTimes = {
 
 /** Rows that nobody paid for: beyond these the oldest go before their time. */
 export interface RetentionLimits {
-  /** Lapsed orders, about 4 kB each with their journal. */
+  /** Lapsed orders, about 2.7 kB each with their journal. */
   readonly lapsed: number;
   /** About 1.5 kB each. They are for late money, which an invoice that was cancelled at the node cannot bring. */
   readonly tombstones: number;

@@ -1,6 +1,6 @@
 /** What must hold for every single order (the invariants of the design, as far as the database can show them). Pure. */
 import type { Effect, EffectKind } from "../../../actors/order/effects.ts";
-import { deadline, type Kind, type Order } from "../../../actors/order/state.ts";
+import { deadline, isUnpaid, type Kind, type Order } from "../../../actors/order/state.ts";
 import { differences } from "./differences.ts";
 import type { Dossier, OrderRow } from "./dossier.ts";
 import type { Check } from "./report.ts";
@@ -28,7 +28,7 @@ export function checkColumns({ row, quarantined, replayed }: Dossier, order: Ord
     kind: order.state.kind,
     payment_hash: order.terms.paymentHash,
     // A payment for an order that is in neither place would find nobody. Unpaid ones of older versions are in the index.
-    unindexed: order.state.kind === "unpaid" ? row.unindexed : null,
+    unindexed: isUnpaid(order) ? row.unindexed : null,
     created_at: order.terms.createdAt,
     invoice_expires_at: order.terms.invoiceExpiresAt,
     due: quarantined ? null : deadline(order),

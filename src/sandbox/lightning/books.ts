@@ -148,11 +148,6 @@ export class Books {
     return (result as unknown as { readonly value: T }).value;
   }
 
-  /** By a statement that stays prepared; `Database.run` prepares it each time. */
-  write(sql: string, values: readonly (string | number | null)[]): void {
-    this.db.query<null, (string | number | null)[]>(sql).run(...values);
-  }
-
   secretKey(name: NodeName): Uint8Array {
     return this.#key(name).secret;
   }

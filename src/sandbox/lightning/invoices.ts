@@ -69,14 +69,14 @@ export class Invoices {
 
   /** Makes an open invoice unpayable; changes no other. */
   cancel(hash: string): void {
-    this.#books.write("UPDATE ln_invoices SET state = 'CANCELED' WHERE hash = ? AND state = 'OPEN'", [hash]);
+    this.#books.db.query("UPDATE ln_invoices SET state = 'CANCELED' WHERE hash = ? AND state = 'OPEN'").run(hash);
   }
 
   /** The node knows nothing of it any more; its index is not given out again. */
   forget(hash: string): void {
     this.#books.atomically(() => {
-      this.#books.write("DELETE FROM ln_labels WHERE hash = ?", [hash]);
-      this.#books.write("UPDATE ln_invoices SET state = 'GONE' WHERE hash = ?", [hash]);
+      this.#books.db.query("DELETE FROM ln_labels WHERE hash = ?").run(hash);
+      this.#books.db.query("UPDATE ln_invoices SET state = 'GONE' WHERE hash = ?").run(hash);
     });
   }
 
@@ -97,11 +97,10 @@ export class Invoices {
 
   /** Records a payment that arrived. The caller moves the money, and calls `announce` after its commit. */
   settle(hash: string, paidMsat: number): void {
-    this.#books.write(
-      `UPDATE ln_invoices SET state = 'SETTLED', paid_msat = ?, settled_ms = ?,
-       settle_index = (SELECT coalesce(max(settle_index), 0) + 1 FROM ln_invoices) WHERE hash = ? AND state != 'SETTLED'`,
-      [paidMsat, Math.floor(this.#world.now()), hash],
-    );
+    this.#books.db
+      .query(`UPDATE ln_invoices SET state = 'SETTLED', paid_msat = ?, settled_ms = ?,
+       settle_index = (SELECT coalesce(max(settle_index), 0) + 1 FROM ln_invoices) WHERE hash = ? AND state != 'SETTLED'`)
+      .run(paidMsat, Math.floor(this.#world.now()), hash);
   }
 
   /** Tells listeners of the settlement of `hash`. */
@@ -151,12 +150,12 @@ export class Invoices {
     });
     this.#nextExpiry = Math.min(this.#nextExpiry, now + expirySeconds * 1000);
     this.#books.atomically(() => {
-      this.#books.write(
-        `INSERT INTO ln_invoices (hash, preimage, secret, bolt11, memo, value_msat, expiry_seconds, final_cltv,
-         created_ms, state, paid_msat) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'OPEN', 0)`,
-        [hash, preimage, secret, bolt11, memo, valueMsat, expirySeconds, finalCltv, now],
-      );
-      if (label !== undefined) this.#books.write("INSERT INTO ln_labels (hash, label) VALUES (?, ?)", [hash, label]);
+      this.#books.db
+        .query(`INSERT INTO ln_invoices (hash, preimage, secret, bolt11, memo, value_msat, expiry_seconds, final_cltv,
+         created_ms, state, paid_msat) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'OPEN', 0)`)
+        .run(hash, preimage, secret, bolt11, memo, valueMsat, expirySeconds, finalCltv, now);
+      if (label !== undefined)
+        this.#books.db.query("INSERT INTO ln_labels (hash, label) VALUES (?, ?)").run(hash, label);
     });
     const row = this.find(hash);
     if (!row) throw new TypeError("The invoice was not stored");

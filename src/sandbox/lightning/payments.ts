@@ -149,12 +149,12 @@ export class Payments {
   #initiate({ invoice, bolt11, valueMsat }: Outgoing, fee: number, fault: Fault | null): PaymentRow {
     const now = Math.floor(this.#world.now());
     // A payment that failed before is initialised anew under a new index, as in lnd.
-    this.#books.write(
-      `INSERT OR REPLACE INTO ln_payments (payment_index, hash, bolt11, payee, secret, value_msat, fee_msat, created_ms,
+    this.#books.db
+      .query(`INSERT OR REPLACE INTO ln_payments (payment_index, hash, bolt11, payee, secret, value_msat, fee_msat, created_ms,
        status, failure_reason, resolve_ms, resolve)
        VALUES ((SELECT coalesce(max(payment_index), 0) + 1 FROM ln_payments), ?, ?, ?, ?, ?, ?, ?,
-       'IN_FLIGHT', 'NONE', ?, ?)`,
-      [
+       'IN_FLIGHT', 'NONE', ?, ?)`)
+      .run(
         invoice.paymentHash,
         bolt11,
         invoice.payee,
@@ -164,8 +164,7 @@ export class Payments {
         now,
         resolveTime(fault, now),
         fault?.detail.resolve === "failed" ? "failed" : "succeeded",
-      ],
-    );
+      );
     return this.#row(invoice.paymentHash);
   }
 
@@ -182,10 +181,9 @@ export class Payments {
   }
 
   #finish(hash: string, status: PaymentRow["status"], reason: FailureReason, preimage: string | null): PaymentRow {
-    this.#books.write(
-      "UPDATE ln_payments SET status = ?, failure_reason = ?, preimage = ?, resolved_ms = ? WHERE hash = ?",
-      [status, reason, preimage, Math.floor(this.#world.now()), hash],
-    );
+    this.#books.db
+      .query("UPDATE ln_payments SET status = ?, failure_reason = ?, preimage = ?, resolved_ms = ? WHERE hash = ?")
+      .run(status, reason, preimage, Math.floor(this.#world.now()), hash);
     return this.#row(hash);
   }
 

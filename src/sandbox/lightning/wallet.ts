@@ -93,13 +93,9 @@ export class Wallet {
       ...(input.descriptionHash !== undefined && { descriptionHash: input.descriptionHash }),
       finalCltv: DEFAULT_FINAL_CLTV,
     });
-    this.#books.write("INSERT INTO ln_wallet_invoices VALUES (?, ?, ?, ?, ?, 0)", [
-      paymentHash,
-      bytesToHex(preimage),
-      secret,
-      amountMsat,
-      (timestamp + expirySeconds) * 1000,
-    ]);
+    this.#books.db
+      .query("INSERT INTO ln_wallet_invoices VALUES (?, ?, ?, ?, ?, 0)")
+      .run(paymentHash, bytesToHex(preimage), secret, amountMsat, (timestamp + expirySeconds) * 1000);
     return { invoice, paymentHash };
   }
 
@@ -136,7 +132,7 @@ export class Wallet {
   receive(hash: string, amountMsat: number): string {
     const row = this.#ownInvoice(hash);
     if (!row) throw new TypeError("Received for an invoice that was never made");
-    this.#books.write("UPDATE ln_wallet_invoices SET paid = 1 WHERE hash = ?", [hash]);
+    this.#books.db.query("UPDATE ln_wallet_invoices SET paid = 1 WHERE hash = ?").run(hash);
     this.#books.move("wallet", amountMsat);
     this.#enter(hash, amountMsat, "in");
     return row.preimage;
@@ -165,12 +161,9 @@ export class Wallet {
   }
 
   #enter(hash: string, amountMsat: number, direction: "in" | "out"): void {
-    this.#books.write("INSERT INTO ln_wallet_payments (hash, amount_msat, direction, settled_ms) VALUES (?, ?, ?, ?)", [
-      hash,
-      amountMsat,
-      direction,
-      Math.floor(this.#world.now()),
-    ]);
+    this.#books.db
+      .query("INSERT INTO ln_wallet_payments (hash, amount_msat, direction, settled_ms) VALUES (?, ?, ?, ?)")
+      .run(hash, amountMsat, direction, Math.floor(this.#world.now()));
   }
 }
 

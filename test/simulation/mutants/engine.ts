@@ -151,8 +151,8 @@ export const ENGINE: readonly Mutant[] = [
     edits: [
       {
         file: "actors/runtime/texts.ts",
-        find: 'order.seq === 1 && order.state.kind === "unpaid"',
-        replace: 'order.state.kind === "unpaid"',
+        find: "order.seq === 1 && isUnpaid(order)",
+        replace: "isUnpaid(order)",
       },
       { file: "actors/runtime/texts.ts", find: "orders.state = '' AND orders.seq = 1", replace: "orders.state = ''" },
     ],
