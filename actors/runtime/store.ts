@@ -250,15 +250,6 @@ export class Store {
     return rows.map((row) => parseEvent(row.body));
   }
 
-  waitingForAPerson(limit: number): Order[] {
-    return this.db
-      .query<State, [number]>(
-        `SELECT ${STATE} FROM orders WHERE attention_since IS NOT NULL ORDER BY attention_since LIMIT ?`,
-      )
-      .all(limit)
-      .map((row) => parseOrder(row.state));
-  }
-
   quarantined(): { orderId: OrderId; since: Millis; reason: string }[] {
     return this.db
       .query<{ orderId: OrderId; since: number; reason: string }, []>(

@@ -14,7 +14,7 @@ import { ProviderUnavailable } from "../provider/port.ts";
 import { DOCTOR_USAGE, readArguments, type Wanted } from "./doctor/arguments.ts";
 import { bindingOf, isSqliteError, openFileReadOnly, openReadOnly, sqliteCode } from "./doctor/database.ts";
 import { examine } from "./doctor/examine.ts";
-import { find, foundText, readSearch } from "./doctor/find.ts";
+import { find, foundText, readSearch, UnreadableOrder } from "./doctor/find.ts";
 import { examinationJson, examinationText, isClean } from "./doctor/print.ts";
 import { agrees } from "./doctor/print-peers.ts";
 import { type Decided, decideByHand } from "./peers/decide.ts";
@@ -85,6 +85,8 @@ function findOne(words: string, wanted: Wanted, options: DoctorOptions): number 
     if (wanted.json) options.out(JSON.stringify(found));
     else options.out(found ? foundText(found).join("\n") : "No such order. Lapsed ones are forgotten after a month");
     return found ? 0 : 1;
+  } catch (error) {
+    throw error instanceof UnreadableOrder ? new Problem(`${error.message}. \`doctor\` says what is wrong`) : error;
   } finally {
     db.close();
   }

@@ -43,6 +43,21 @@ describe("an order is found", () => {
     expect(readSearch(invoice.replace("zygspp5", "zygspp6"))).toEqual({ kind: "unknown" });
   });
 
+  test.each(["{", '{"v":1}', '{"v":1,"terms":{}}', "[]"])(
+    "and said to be unreadable with the text %p",
+    async (text) => {
+      const broken = new Lives();
+      await broken.open("one");
+      broken.tamper("UPDATE orders SET state = ?2 WHERE id = ?1", idOf("one"), text);
+      const { code, text: said } = await broken.doctor(["find", idOf("one")]);
+      broken.remove();
+      expect(code).toBe(2);
+      expect(said).toMatch(
+        /^The order is there, but what is stored of it cannot be read \(\w*Error\)\. `doctor` says what is wrong$/,
+      );
+    },
+  );
+
   test("or is not: 1 for what is unknown, 2 for what names nothing", async () => {
     expect((await lives.doctor(["find", "00".repeat(32)])).code).toBe(1);
     expect((await lives.doctor(["find", "00".repeat(16), "--json"])).text).toBe("null");

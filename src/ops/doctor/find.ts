@@ -6,7 +6,7 @@ import { parseEvent, parseOrder, STATE } from "../../../actors/runtime/texts.ts"
 import { iso } from "../../../actors/runtime/world.ts";
 import { readInvoice } from "../../lightning/bolt11.ts";
 import type { Network } from "../../lightning/port.ts";
-import { snapshot } from "./database.ts";
+import { isSqliteError, snapshot } from "./database.ts";
 import { type MaskedEvent, type MaskedOrder, maskedEvent, maskedOrder } from "./masked.ts";
 
 export interface Found {
@@ -50,10 +50,26 @@ export function readSearch(words: string): Search {
   return { kind: "unknown" };
 }
 
+/** An order was found, and what is stored of it makes no sense. */
+export class UnreadableOrder extends Error {
+  constructor(cause: unknown) {
+    super(
+      `The order is there, but what is stored of it cannot be read (${cause instanceof Error ? cause.name : "unknown error"})`,
+    );
+  }
+}
+
+/** @throws UnreadableOrder */
 export function find(db: Database, search: Exclude<Search, { kind: "unknown" }>): Found | null {
   return snapshot(db, () => {
-    const hit = lookUp(db, search);
-    return hit && describe(db, hit);
+    try {
+      const hit = lookUp(db, search);
+      return hit && describe(db, hit);
+    } catch (error) {
+      if (isSqliteError(error)) throw error;
+      // A text of the wrong shape breaks whatever reads it first.
+      throw new UnreadableOrder(error);
+    }
   });
 }
 

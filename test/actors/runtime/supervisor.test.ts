@@ -202,7 +202,6 @@ describe("an order that breaks", () => {
     expect(supervisor.read(idOf(1))?.state.kind).toBe("waiting");
     expect(engine.column(1, "due")).toBeNull();
     expect(engine.column(1, "attention_since")).toBe(world.now());
-    expect(engine.store.waitingForAPerson(10).map(({ id }) => id)).toEqual([idOf(1)]);
     await engine.pay(2);
     expect(engine.order(2).state.kind).toBe("buying");
   });

@@ -142,13 +142,6 @@ describe("the row of an order", () => {
       [due, null],
     ]);
   });
-
-  test("that has only opened is shown to a person when it was set aside", async () => {
-    const engine = startEngine();
-    await engine.open(1);
-    engine.db.run("UPDATE orders SET attention_since = 1");
-    expect(engine.store.waitingForAPerson(5)).toStrictEqual([engine.order(1)]);
-  });
 });
 
 test("an order of an older version, with the whole policy or without a cap for the fee, reads the same", () => {

@@ -129,6 +129,31 @@ test("of many deliveries no more than 64 are under way, and all are sent", async
   expect(hook.heard.length).toBe(70);
 });
 
+test("repeats that are due go before new ones, and together no more than 64 are under way", async () => {
+  let up = false;
+  const answers: (() => void)[] = [];
+  const held = () => new Promise<Response>((go) => answers.push(() => go(new Response("ok"))));
+  const hook = endpoint(() => (up ? held() : new Response(null, { status: 500 })));
+  const urls = Array.from({ length: 40 }, (_, n) => `${hook.url}/${n}`);
+  const { buy, peer, world } = openDesk({ smsAfterMs: 25_000, webhooks: () => urls });
+  const { phone } = await buy();
+  peer.deliver({ phoneNumber: phone, text: "code 1111" });
+  await world.idle();
+  expect(hook.heard.length).toBe(40);
+  up = true;
+  // An SMS comes at the very time at which the failed ones are repeated.
+  world.fire(25_000);
+  while (hook.heard.length < 104) await Bun.sleep(1);
+  await Bun.sleep(50);
+  expect(hook.heard.length).toBe(104);
+  expect(hook.heard.filter(({ body }) => body.code === "1111").length).toBe(80);
+  for (const answer of answers.splice(0)) answer();
+  while (hook.heard.length < 120) await Bun.sleep(1);
+  for (const answer of answers.splice(0)) answer();
+  await world.idle();
+  expect(hook.heard.length).toBe(120);
+});
+
 test("a duplicate webhook comes twice, a lost one never", async () => {
   const hook = endpoint();
   const { buy, peer, world, plan, faults } = openDesk({ webhooks: () => [hook.url] });
