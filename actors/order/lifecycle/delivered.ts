@@ -21,8 +21,11 @@ const SECOND = 1_000;
 const MAX_PAUSE_MS = 60 * SECOND;
 /** Long after the provider would have ended the number by itself, nothing is left to finish. */
 const GIVE_UP_AFTER_END_MS = 60 * 60 * SECOND;
-/** Looks before that: after an outage the first one comes that late, and one lost answer says nothing. */
-const GIVE_UP_AFTER_TRIES = 5;
+/**
+ * Looks before that, a quarter of an hour of them: after an outage the first one comes that late, and a look under which the process
+ * died counts like a lost answer although the provider may be well.
+ */
+const GIVE_UP_AFTER_TRIES = 20;
 
 const smsReceived: Rule<CommandOf<"CancelAsked">> = {
   does: "refused: CANCEL_SMS_RECEIVED",

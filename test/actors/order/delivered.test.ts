@@ -212,6 +212,18 @@ test("one look that fails after an outage of hours does not give up the number",
   expect(life.order.attention).toBeNull();
 });
 
+test("a process that dies under look after look does not give up the number", () => {
+  const life = delivered();
+  life.until(life.in("delivered").number.endsAt + 2 * HOUR).due();
+  for (let died = 0; died < 10; died++) {
+    life.crash();
+    life.due();
+  }
+  expect(life.order.attention).toBeNull();
+  life.looked("finished");
+  expect(life.status).toBe("completed");
+});
+
 test("a finish that takes too long is told to a person and waited for", () => {
   const life = finishing();
   life.due();
