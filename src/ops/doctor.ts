@@ -66,6 +66,7 @@ function problemOf(error: unknown): string {
   if (error instanceof NodeUnavailable || error instanceof ProviderUnavailable) {
     return `${error.message}. The comparison is not finished: run it again when the peer answers`;
   }
+  if (error instanceof UnreadableOrder) return `${error.message}. \`doctor\` says what is wrong`;
   if (error instanceof Problem || error instanceof WrongBinding || error instanceof UnusableFile) return error.message;
   throw error;
 }
@@ -85,8 +86,6 @@ function findOne(words: string, wanted: Wanted, options: DoctorOptions): number 
     if (wanted.json) options.out(JSON.stringify(found));
     else options.out(found ? foundText(found).join("\n") : "No such order. Lapsed ones are forgotten after a month");
     return found ? 0 : 1;
-  } catch (error) {
-    throw error instanceof UnreadableOrder ? new Problem(`${error.message}. \`doctor\` says what is wrong`) : error;
   } finally {
     db.close();
   }
